@@ -280,23 +280,26 @@ class Box:
         """Take images that were accepted and have no row, for a while; the rest is for the next
         call."""
         end = time.monotonic() + LOOK_SECONDS
-        limits, unknown = self.settings.limits, 0
+        limits, unknown, why = self.settings.limits, 0, ""
+        later: list[Path] = []
         while self._rowless and time.monotonic() < end:
-            path = self._rowless[0]
+            path = self._rowless.pop(0)
             try:
                 offered = offered_again(path, limits)
                 receipt = self.spool.enter_again(offered, path)
             except LostError:
                 unknown += 1
             except (EdgeCxrError, OSError) as error:
-                why = f"images without a row are not taken yet: {error}"
-                self.events.tell("housekeeping-failed", why=why)
-                break
+                why = str(error)
+                later.append(path)
             else:
                 if receipt.verdict != KNOWN:
                     image, number = self.events.digest(offered.identity), receipt.id
                     self.events.audit("taken-again", image=image, number=number)
-            del self._rowless[0]
+        self._rowless += later
+        if why:
+            why = f"images without a row are not taken again yet: {why}"
+            self.events.tell("housekeeping-failed", why=why)
         if unknown:
             self._tell_unknown(unknown)
 

@@ -306,7 +306,8 @@ class Outbox:
 
         Raises:
             OSError: it is where it was.
-            UndeliveredError: neither the image nor the folder is there, or its disk is not.
+            UndeliveredError: neither the image nor the folder is there, or its disk is not; or the
+                folder is the watched one.
         """
         if aside == self.outbox:
             if why := unmounted(aside):
@@ -320,6 +321,8 @@ class Outbox:
                 why = "is not there, nor is the image: mount their disk, or make the folder"
                 raise UndeliveredError(f"{aside}: {why}", refused=True)
             aside.mkdir(exist_ok=True)
+        if are_one(aside, self.folder):  # an image would be moved onto itself, and then be gone
+            raise UndeliveredError(f"{aside}: is the watched folder: give another", refused=True)
         wanted = aside / delivery.identity
         if there.is_another(sha256) and digest_of(wanted, self.max_bytes) != sha256:
             # Under the same name they would be taken for those of the one that is there now.
@@ -372,6 +375,13 @@ class Outbox:
                 places = *wanted, *(beside(each, digest[:12]) for each in wanted)
                 return any(digest_of(each, self.max_bytes) == digest for each in places)
         return False
+
+
+def are_one(one: Path, other: Path) -> bool:
+    """Whether two folders are the same, however they are called."""
+    with suppress(FileNotFoundError):
+        return os.path.samefile(one, other)
+    return False
 
 
 def digest_of(path: Path, max_bytes: int) -> str | None:

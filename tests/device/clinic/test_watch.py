@@ -698,6 +698,18 @@ def test_answers_wait_for_a_share_that_is_not_mounted_yet(tmp_path: Path, spool:
     assert watched.deliveries.due(WATCH) == []
 
 
+def test_no_image_is_moved_onto_itself(watched: Watched, tmp_path: Path) -> None:
+    """Where the folder of answers leads back to the watched one; it would be removed then."""
+    link = tmp_path / "elsewhere"
+    link.symlink_to(watched.folder)
+    watched.outbox = Outbox(Watch(watched.folder, link, 0.0), 1 << 20)
+    (watched.folder / "a.png").write_bytes(b"the only one")
+    watched.watcher.look()
+    with pytest.raises(UndeliveredError, match="is the watched folder: give another"):
+        watched.answer()
+    assert (watched.folder / "a.png").read_bytes() == b"the only one"
+
+
 class Share:
     """A disk of its own at a folder, which is there without it."""
 
