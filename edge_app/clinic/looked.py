@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -77,10 +78,12 @@ def _of_others(spool: Path, end: float) -> Iterator[str]:
             if path.lstat().st_uid != owner:
                 strangers.append(path)
     if strangers:
-        more = f", and {len(strangers) - 1} more," if len(strangers) > 1 else ""
+        first, others = str(min(strangers)), len(strangers) - 1
+        they = f"{first} and {others} more belong" if others else f"{first} belongs"
+        place = shlex.quote(str(spool))
         yield (
-            f"{min(strangers)}{more} belong to another user than the folder, whose box cannot use "
-            f"them: chown -R --reference={spool} {spool}"
+            f"{they} to another user than the folder, and its box cannot use that: "
+            f"chown -R --reference={place} {place}"
         )
 
 
