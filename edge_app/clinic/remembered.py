@@ -32,7 +32,7 @@ def gone(spool: Path) -> str | None:
     """Why a spool is not to be made anew; None where it is there, or never was."""
     if is_there(spool):
         return None
-    if _has_images(spool):  # which a new database would not know: they would be swept away
+    if _has_images(spool):  # which a new database would not know, nor who has what of them
         return (
             f"{spool}: has images, and its database is gone: move the folder away, then put back "
             "a copy of all of it, or begin anew"

@@ -142,16 +142,22 @@ def _remove(store: Store, which: str, value: object) -> int:
         removed += len(images)
 
 
+def going(store: Store) -> set[str]:
+    """Names of files of images whose rows were removed last."""
+    rows = store.rows("SELECT value FROM fact WHERE name = ?", GOING)
+    return {*rows[0]["value"].split()} if rows else set()
+
+
 def remove_going(store: Store) -> None:
     """Remove the files of images whose rows are gone.
 
     Raises:
         OSError: the disk does not do it.
     """
-    rows = store.rows("SELECT value FROM fact WHERE name = ?", GOING)
-    if not rows:
+    names = going(store)
+    if not names:
         return
-    for name in rows[0]["value"].split():
+    for name in names:
         (store.images / name).unlink(missing_ok=True)
     sync_folder(store.images)  # or they would be taken for others after a power cut
     with store.transaction(synced=False) as database:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from edge_app.clinic.durable import PARTIAL
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
 from edge_app.clinic.kept import LostError, digest_of, read_unchecked
-from edge_app.clinic.retention import remove_going
+from edge_app.clinic.retention import going, remove_going
 from edge_app.clinic.settings import NODE, PAGE, WATCH
 from edge_app.clinic.spool import Offered
 from edge_app.clinic.store import Store
@@ -48,9 +48,10 @@ class Strays(NamedTuple):
 
 def sweep(store: Store) -> Strays:
     """Remove what nobody waits for; while nothing is being accepted."""
-    with suppress(OSError):  # they are left to `remove_finished`
+    with suppress(OSError):
         remove_going(store)
     known = {row[0] for row in store.rows("SELECT file FROM image")}
+    known |= going(store)  # where the disk does not do it, they are left to `remove_finished`
     removed, unknown, accepted = 0, 0, list[Path]()
     for path in store.images.iterdir():
         if path.name in known:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 import sqlite3
@@ -211,6 +212,13 @@ def test_a_kill_while_finished_images_go_does_not_bring_them_back(
             remove_finished(store, time.time() + 1)
     assert spool.counts()["answered"] == 0
     assert len(list(store.images.iterdir())) == 2
+
+    def failing(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EIO, "it fails")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", failing)
+        assert sweep(store).accepted == []
     assert sweep(store).accepted == []
     assert list(store.images.iterdir()) == []
     assert store.rows("SELECT * FROM fact WHERE name = ?", GOING) == []
