@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
-from edge_app.clinic.database import VERSION
+from edge_app.clinic.database import PUT_BACK, VERSION
 from edge_app.clinic.remembered import another
 from edge_app.clinic.results import FORMS
 from edge_app.clinic.store import DATABASE, IMAGES, LOCK, LOG, in_use
@@ -26,8 +26,6 @@ OWN: Final = (DATABASE, LOG, SHARED, LOCK, IMAGES, FORMS)
 
 OPERATIONS: Final = 10_000
 """Of SQLite between two looks at the clock."""
-
-PUT_BACK: Final = "move the folder away, then put back a copy of all of it, or begin anew"
 
 
 class Looked(NamedTuple):

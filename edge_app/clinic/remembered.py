@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_app.clinic import durable
+from edge_app.clinic.database import PUT_BACK
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.store import IMAGES, Store, is_there
 
@@ -33,10 +34,7 @@ def gone(spool: Path) -> str | None:
     if is_there(spool):
         return None
     if _has_images(spool):  # which a new database would not know, nor who has what of them
-        return (
-            f"{spool}: has images, and its database is gone: move the folder away, then put back "
-            "a copy of all of it, or begin anew"
-        )
+        return f"{spool}: has images, and its database is gone: {PUT_BACK}"
     for note in _notes(spool):
         if os.path.lexists(note):
             why = "the spool that was here is gone: mount its disk"

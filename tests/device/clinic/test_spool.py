@@ -666,8 +666,8 @@ def test_a_damaged_database_is_refused_in_one_line(folder: Path, damage: str) ->
     with pytest.raises(SpoolError, match="damaged") as refused:
         Store(folder)
     assert "\n" not in str(refused.value)
-    # Beside a copy of the database alone, images that it does not know would be swept away.
-    assert "move the folder away, then put back a copy of all of it" in str(refused.value)
+    # A log of another state of the database would be copied into it.
+    assert "put back a copy of it, without the -wal and -shm beside it" in str(refused.value)
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
