@@ -157,7 +157,8 @@ def _opened(folder: Path, *, alone: bool) -> Store:
 
 
 def _purge(folder: Path, unfinished: bool) -> None:
-    from edge_app.clinic.retention import purge, sweep
+    from edge_app.clinic.retention import purge
+    from edge_app.clinic.strays import sweep
 
     store = _opened(folder, alone=True)
     try:

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_app.backends.options import BackendOptions
@@ -21,16 +22,18 @@ from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
 from edge_app.clinic.instances import look_up
+from edge_app.clinic.kept import LostError
 from edge_app.clinic.remembered import opened, remember
 from edge_app.clinic.results import Results
-from edge_app.clinic.retention import Clock, give_back, remove_finished, sweep
+from edge_app.clinic.retention import Clock, give_back, remove_finished
 from edge_app.clinic.settings import Listener, Settings
-from edge_app.clinic.spool import Spool
+from edge_app.clinic.spool import KNOWN, Spool
 from edge_app.clinic.statements import CHANGED, decided_by
+from edge_app.clinic.strays import offered_again, sweep
 from edge_app.clinic.watch import Outbox, WatchFolder
 from edge_app.core.about import __version__
 from edge_app.core.console import complain
-from edge_app.core.errors import ModelError
+from edge_app.core.errors import EdgeCxrError, ModelError
 from edge_app.images.isolated import Decoders
 from edge_app.pipeline.json_answer import origin
 
@@ -44,7 +47,8 @@ HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what may go."""
 
 LOOK_SECONDS: Final = 10.0
-"""For which files of an older box are looked into, at the start and at each of these."""
+"""For which files of an older box, and then those without a row, are looked into, at the start and
+at each of these."""
 
 OWN_THREADS: Final = ("worker", "watch", "node", "lobby", "page", "metrics")
 """Without one of these the box does not do its work."""
@@ -99,6 +103,7 @@ class Box:
         self._stopping = threading.Event()
         self._failed: str | None = None
         self._all_looked_up = False
+        self._rowless: list[Path] = []
         self._workers: list[Worker] = []
         self._couriers: list[Courier] = []
         self._rooms: list[ReadingRoom | Metrics] = []
@@ -241,13 +246,17 @@ class Box:
     def start(self) -> None:
         """Have all parts begin their work."""
         self._remember()
-        swept = sweep(self.store)
+        strays = sweep(self.store)
+        self._rowless = strays.accepted
         # Before others come that may be of the same UID.
         self._all_looked_up = look_up(self.store, LOOK_SECONDS)
         self._tidy_outbox()
         settings = self.settings
         ours = {"version": __version__, "model": self._answers}  # another one after an upgrade?
-        self.events.tell("started", **ours, **self.spool.counts(), swept=swept)
+        self.events.tell("started", **ours, **self.spool.counts(), swept=strays.removed)
+        self._enter_again()
+        if strays.unknown:
+            self._tell_unknown(strays.unknown)
         for name in sorted(self.deliveries.receivers() - self._known_receivers()):
             waiting = self.deliveries.standing(name).waiting
             self.events.tell("receiver-unknown", receiver=name, waiting=waiting)
@@ -266,6 +275,36 @@ class Box:
         except OSError as error:  # it would be made anew where its disk is not mounted
             why = f"that this spool was here cannot be kept: {error.strerror}"
             self.events.tell("housekeeping-failed", why=why)
+
+    def _enter_again(self) -> None:
+        """Take images that were accepted and have no row, for a while; the rest is for the next
+        call."""
+        end = time.monotonic() + LOOK_SECONDS
+        limits, unknown, why = self.settings.limits, 0, ""
+        later: list[Path] = []
+        while self._rowless and time.monotonic() < end:
+            path = self._rowless.pop(0)
+            try:
+                offered = offered_again(path, limits)
+                receipt = self.spool.enter_again(offered, path)
+            except LostError:
+                unknown += 1
+            except (EdgeCxrError, OSError) as error:
+                why = str(error)
+                later.append(path)
+            else:
+                if receipt.verdict != KNOWN:
+                    image, number = self.events.digest(offered.identity), receipt.id
+                    self.events.audit("taken-again", image=image, number=number)
+        self._rowless += later
+        if why:
+            why = f"images without a row are not taken again yet: {why}"
+            self.events.tell("housekeeping-failed", why=why)
+        if unknown:
+            self._tell_unknown(unknown)
+
+    def _tell_unknown(self, count: int) -> None:
+        self.events.tell("files-unknown", count=count, folder=str(self.store.images))
 
     def _tidy_outbox(self) -> None:
         for courier in self._couriers:
@@ -305,6 +344,7 @@ class Box:
             if removed:
                 self.events.audit("removed", images=removed)
             self._all_looked_up = self._all_looked_up or look_up(self.store, LOOK_SECONDS)
+            self._enter_again()
             give_back(self.store)
             self.store.reserve_log()
         except (SpoolError, OSError) as error:

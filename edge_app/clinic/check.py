@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edge_app.clinic.remembered import gone
+from edge_app.clinic.looked import SECONDS, Looked, looked
+from edge_app.clinic.remembered import gone, unmounted
 from edge_app.clinic.settings import (
     LOOPBACK,
     Certificate,
@@ -27,7 +28,7 @@ from edge_app.clinic.settings import (
     Watch,
     read_settings,
 )
-from edge_app.clinic.store import in_use
+from edge_app.clinic.store import in_use, is_there
 from edge_app.core.errors import EdgeCxrError
 
 EXTRA: Final = ("pydicom", "pynetdicom", "highdicom")
@@ -59,14 +60,24 @@ def examined(file: Path, *, beside: bool = False) -> Finding:
         return Finding((str(error),), "")
     if beside and _is_hidden(settings.spool):
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
-    found = tuple(f"{file}: {fault}" for fault in faults(settings))
-    return Finding(found, f"{file}: {running(settings) or _nothing_wrong(settings)}")
+    seen = _looked_at(settings.spool)
+    found = tuple(f"{file}: {fault}" for fault in faults(settings, seen))
+    remark = running(settings) or _nothing_wrong(settings)
+    more = (
+        "" if seen.to_the_end else f"; after {SECONDS:.0f} s its spool was not looked at any more"
+    )
+    return Finding(found, f"{file}: {remark}{more}")
 
 
 def _nothing_wrong(settings: Settings) -> str:
     unheard = settings.node is not None and not settings.node.receivers
     more = "the node's results go to no receiver" if unheard else "receivers are not asked"
     return f"nothing is wrong here; {more}"
+
+
+def _looked_at(spool: Path) -> Looked:
+    """See `looked`; nothing is wrong with one that is not there yet."""
+    return looked(spool) if spool.is_dir() and is_there(spool) else Looked((), True)
 
 
 def _is_hidden(spool: Path) -> bool:
@@ -87,11 +98,15 @@ def running(settings: Settings) -> str | None:
     return f"the box runs: its spool is in use{more}"
 
 
-def faults(settings: Settings) -> Iterator[str]:
-    """One line for each thing that would keep the box from its work; none if all is well."""
+def faults(settings: Settings, seen: Looked | None = None) -> Iterator[str]:
+    """One line for each thing that would keep the box from its work; none if all is well.
+
+    Args:
+        seen: of its spool; it is looked at now if None.
+    """
     yield from missing(settings)
     yield from _taken(settings)
-    yield from _spool(settings)
+    yield from _spool(settings, seen)
     yield from _model(settings)
     if settings.node:
         yield from _node(settings.node)
@@ -117,7 +132,7 @@ def missing(settings: Settings) -> Iterator[str]:
             yield f"{name} is not installed: pip install 'edge-cxr[clinic]'"
 
 
-def _spool(settings: Settings) -> Iterator[str]:
+def _spool(settings: Settings, seen: Looked | None) -> Iterator[str]:
     if why := gone(settings.spool):
         yield f"spool: {why}"
         return
@@ -129,6 +144,8 @@ def _spool(settings: Settings) -> Iterator[str]:
         mode = stat.S_IMODE(settings.spool.stat().st_mode)
         if mode & 0o077:
             yield f"spool: {settings.spool} is open to other users (mode {mode:o}): chmod 700 it"
+    for fault in (seen or _looked_at(settings.spool)).faults:
+        yield f"spool: {fault}"
     free = shutil.disk_usage(place).free
     if free < settings.least_free:
         yield (
@@ -273,6 +290,8 @@ def _watch(watch: Watch) -> Iterator[str]:
             seen = f"{path} is no folder that this user can see"
             yield f"[watch] {name}: {seen}; make it, or mount its disk"
             return
+    if watch.outbox and (why := unmounted(watch.outbox)):
+        yield f"[watch] outbox: {why}"
     for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
         if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):
             yield f"[watch]: this user may not move files in {path}"

@@ -22,6 +22,12 @@ RESULTS: Final = "results"
 LOG_BYTES: Final = 8 << 20
 """What the log keeps of the disk when all of it is copied; SQLite copies it from 4 MiB on."""
 
+PUT_BACK: Final = (
+    "put back a copy of it, without the -wal and -shm beside it, or move the folder away and begin "
+    "anew"
+)
+"""What is to be done where it is damaged or gone: images that it does not know are taken again."""
+
 LEAST_FREE: Final = 64 << 10
 """Bytes of the disk below which a database that cannot be opened is not called damaged."""
 
@@ -177,7 +183,7 @@ def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
                 ) from None
             raise SpoolError(
                 f"{path}: cannot be used ({error}): it is damaged, or its disk is full or fails; "
-                "move the folder away, then put back a copy of all of it, or begin anew"
+                + PUT_BACK
             ) from None
         raise
     return connection
@@ -198,7 +204,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, alone: bool) -> None:
         )
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
-        raise sqlite3.DatabaseError(str(verdict).splitlines()[0])
+        raise sqlite3.DatabaseError(str(verdict).splitlines()[-1])  # the first names it
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # see `retention`; before anything is in
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")

@@ -18,35 +18,9 @@ NAME_BYTES: Final = 8
 PARTIAL: Final = re.compile(rf"\.[0-9a-f]{{{2 * NAME_BYTES}}}\.partial")
 """How a file is named that is not complete yet."""
 
+Piece = bytes | bytearray | memoryview
+
 FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def write_new(path: Path, pieces: Iterable[bytes | bytearray | memoryview]) -> os.stat_result:
-    """Write a file that is not there yet; on return it and its name survive a power cut.
-
-    Returns:
-        Its status.
-
-    Raises:
-        OSError: it is not there, and nothing is left of it.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            for piece in pieces:
-                rest = memoryview(piece)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
-            status = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-        sync_folder(path.parent)
-    except OSError:
-        with suppress(OSError):
-            path.unlink()
-        raise
-    return status
 
 
 def forget(path: Path) -> None:
@@ -63,16 +37,46 @@ def forget(path: Path) -> None:
             os.close(descriptor)
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Write a file, or put it in the place of an older one, whole or not at all; as `write_new`."""
+def replace(path: Path, data: bytes | Iterable[Piece]) -> os.stat_result:
+    """Write a file, or put it in the place of an older one, whole or not at all.
+
+    Args:
+        data: its bytes, or pieces of them.
+
+    Returns:
+        Its status. It and its name survive a power cut.
+
+    Raises:
+        OSError: the older one is there, or the file itself, whose name a power cut may undo.
+    """
     partial = path.with_name(f".{secrets.token_hex(NAME_BYTES)}.partial")
-    write_new(partial, (data,))
+    _write_synced(partial, (data,) if isinstance(data, bytes) else data)
     try:
         os.replace(partial, path)
+        status = os.lstat(path)
         sync_folder(path.parent)
     except OSError:
         with suppress(OSError):
             partial.unlink()
+        raise
+    return status
+
+
+def _write_synced(path: Path, pieces: Iterable[Piece]) -> None:
+    """Write a file that is not there yet; its name does not survive a power cut yet."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
         raise
 
 
@@ -92,7 +96,7 @@ def remove_partial(folder: Path) -> int:
 
 
 def adopt(path: Path, target: Path) -> None:
-    """Move a file within its folder to a name that is free; as `write_new`.
+    """Move a file within its folder to a name that is free; on return that survives a power cut.
 
     Raises:
         OSError: it may still have its old name.

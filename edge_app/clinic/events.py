@@ -33,7 +33,7 @@ TROUBLE: Final = frozenset(
     (
         *("refused", "rejected", "undelivered", "receiver-unknown", "audit-failed"),
         *("answering-failed", "answering-stalled", "delivery-stalled", "watch-stalled"),
-        *("image-lost", "image-given-up", "aborted"),
+        *("image-lost", "image-given-up", "files-unknown", "aborted"),
         *("housekeeping-failed", "thread-failed", "request-failed", "sign-in-refused"),
     )
 )

@@ -90,7 +90,7 @@ def require_same(data: bytes, entrance: str, sha256: str) -> None:
     Raises:
         LostError: they are others.
     """
-    if _digest(data, entrance) != sha256:
+    if digest_of(data, entrance) != sha256:
         raise LostError(CHANGED)
 
 
@@ -103,7 +103,7 @@ def preamble(meta: bytes) -> bytes:
     return hashlib.sha256(meta).digest().ljust(PREAMBLE, b"\0") + PREFIX
 
 
-def _digest(data: bytes, entrance: str) -> str | None:
+def digest_of(data: bytes, entrance: str) -> str | None:
     """What is kept of an image when it comes: of one of the node the digest of its data set.
 
     Its file meta information is the box's own, and begins with its length (PS3.10 7.1).

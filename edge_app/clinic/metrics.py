@@ -23,7 +23,7 @@ from edge_app.clinic.page.guard import Guard
 from edge_app.clinic.page.texts import Texts
 from edge_app.clinic.page.tries import Tries
 from edge_app.clinic.page.worklist import Worklist
-from edge_app.clinic.settings import Listener, Settings
+from edge_app.clinic.settings import WATCH, Listener, Settings
 from edge_app.clinic.store import Store
 from edge_app.core.about import __version__
 
@@ -96,6 +96,7 @@ class Metrics:
             labels=["receiver"],
         )
         known = {each.name for each in self.settings.receivers}
+        known |= {WATCH} if self.settings.watch else set()
         for name in sorted(known | self.deliveries.receivers()):
             waiting.add_metric([name], self.deliveries.standing(name).waiting)
         yield waiting

@@ -4,6 +4,8 @@ The spool of a disk that is not mounted looks like that of a new installation. A
 mount point would take images onto the system's own disk; what waits in the other would be answered
 by nobody, and what it knows would be answered twice, under other identifiers. A spool in memory is
 meant to be gone at the machine's next start, and is made anew.
+
+Of a folder that others make, as that of answers, it is noted which mount point it lay below.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_app.clinic import durable
+from edge_app.clinic.database import PUT_BACK
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.store import IMAGES, Store, is_there
 
@@ -30,11 +33,8 @@ def gone(spool: Path) -> str | None:
     """Why a spool is not to be made anew; None where it is there, or never was."""
     if is_there(spool):
         return None
-    if _has_images(spool):  # which a new database would not know: they would be swept away
-        return (
-            f"{spool}: has images, and its database is gone: move the folder away, then put back "
-            "a copy of all of it, or begin anew"
-        )
+    if _has_images(spool):  # which a new database would not know, nor who has what of them
+        return f"{spool}: has images, and its database is gone: {PUT_BACK}"
     for note in _notes(spool):
         if os.path.lexists(note):
             why = "the spool that was here is gone: mount its disk"
@@ -51,15 +51,22 @@ def opened(spool: Path) -> Store:
     if why := gone(spool):
         raise SpoolError(why)
     store = Store(spool)
-    note = next(_notes(spool))
-    with suppress(OSError):  # nothing is known of it
-        if note.read_bytes() != _told(store):
-            store.close()
-            raise SpoolError(
-                f"{spool}: is another spool than the one that was here: mount its disk; to go on "
-                f"with this one, remove {note}"
-            )
+    if why := another(spool, store.salt):
+        store.close()
+        raise SpoolError(why)
     return store
+
+
+def another(spool: Path, salt: bytes) -> str | None:
+    """That a spool is not the one that was here; None where it is, or nothing is known."""
+    for note in _notes(spool):
+        with suppress(OSError):
+            if note.read_bytes() != _told(spool, salt):
+                return (
+                    f"{spool}: is another spool than the one that was here: mount its disk; to go "
+                    f"on with this one, remove {note}"
+                )
+    return None
 
 
 def remember(store: Store) -> None:
@@ -71,13 +78,47 @@ def remember(store: Store) -> None:
     note = next(_notes(store.folder))
     if not os.path.lexists(note) and not _is_in_memory(store.folder):
         note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        durable.replace(note, _told(store))
+        durable.replace(note, _told(store.folder, store.salt))
 
 
-def _told(store: Store) -> bytes:
+def unmounted(folder: Path) -> str | None:
+    """Why nothing is to be written into a folder; None where its disk is mounted, or never was."""
+    for note in _mount_notes(folder):
+        with suppress(OSError):
+            mount = os.fsdecode(note.read_bytes().rstrip(b"\n"))
+            if not os.path.ismount(mount):
+                return (
+                    f"{folder}: the disk that it was on is not mounted at {mount}: mount it; to go "
+                    f"on without it, remove {note}"
+                )
+    return None
+
+
+def remember_mount(folder: Path) -> None:
+    """Know from now on that a folder that is there lies on a disk of its own, if it does.
+
+    Raises:
+        OSError: that cannot be kept.
+    """
+    note, mount = next(_mount_notes(folder)), os.path.realpath(folder)
+    if os.path.lexists(note):
+        return
+    while not os.path.ismount(mount):
+        mount = os.path.dirname(mount)
+    if mount != os.sep:
+        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.replace(note, os.fsencode(f"{mount}\n"))
+
+
+def _mount_notes(folder: Path) -> Iterator[Path]:
+    """Where it is noted below which mount point a folder lay; see `_notes`."""
+    return (note.with_suffix(".mount") for note in _notes(folder))
+
+
+def _told(spool: Path, salt: bytes) -> bytes:
     """What a note says: which spool, by its salt, and where."""
-    which = hashlib.sha256(b"spool" + store.salt).hexdigest()
-    return f"{which}\n{os.path.abspath(store.folder)}\n".encode(errors="surrogateescape")
+    which = hashlib.sha256(b"spool" + salt).hexdigest()
+    return f"{which}\n{os.path.abspath(spool)}\n".encode(errors="surrogateescape")
 
 
 def _notes(spool: Path) -> Iterator[Path]:

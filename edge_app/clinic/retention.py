@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import Final
 
+from edge_app.clinic.durable import sync_folder
 from edge_app.clinic.store import Store
 
 AT_ONCE: Final = 500
@@ -29,6 +30,8 @@ PAGES_AT_ONCE: Final = 512
 INCREMENTAL: Final = 2
 """What `PRAGMA auto_vacuum` says where free pages can be given back."""
 
+GOING: Final = "going"
+"""The fact that names the files whose rows were removed last: they go, too."""
 
 SET_BY: Final = 60.0
 """Seconds by which a clock has been set, and not only corrected."""
@@ -74,22 +77,6 @@ class Clock:
             self._began, self._ahead = self._began + later, ahead
 
 
-def sweep(store: Store) -> int:
-    """Remove files that no row names: left by a kill between a file and its row.
-
-    Returns:
-        How many there were.
-    """
-    removed = 0
-    known = {row[0] for row in store.rows("SELECT file FROM image")}
-    for path in store.images.iterdir():
-        if path.name not in known:
-            with suppress(OSError):
-                path.unlink()
-                removed += 1
-    return removed
-
-
 def remove_finished(store: Store, before: float) -> int:
     """Remove images that were answered and delivered before a time, and all that was made of them.
 
@@ -127,6 +114,9 @@ def purge(store: Store, *, unfinished: bool = False) -> int:
     if unfinished:
         with store.transaction() as database:
             database.execute("DELETE FROM reading")
+        for path in store.images.iterdir():  # what no row names, too
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
     # What the log of the database still holds of them goes too.
     store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
     store.rows("VACUUM")
@@ -137,18 +127,41 @@ def purge(store: Store, *, unfinished: bool = False) -> int:
 def _remove(store: Store, which: str, value: object) -> int:
     removed = 0
     while True:
+        remove_going(store)
         # One step: what somebody wants again meanwhile is no longer finished. The rows first: a
-        # kill in between leaves files that `sweep` finds, and no row without.
+        # kill in between leaves files that are known to go, and no row without.
         with store.transaction() as database:
             images = _step(database, which, value)
+            if not images:
+                return removed
             marks = ", ".join("?" * len(images))
             numbers = [row["id"] for row in images]
             database.execute(f"DELETE FROM image WHERE id IN ({marks})", numbers)
-        if not images:
-            return removed
-        for row in images:
-            (store.images / row["file"]).unlink(missing_ok=True)
+            files = " ".join(row["file"] for row in images)
+            database.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (GOING, files))
         removed += len(images)
+
+
+def going(store: Store) -> set[str]:
+    """Names of files of images whose rows were removed last."""
+    rows = store.rows("SELECT value FROM fact WHERE name = ?", GOING)
+    return {*rows[0]["value"].split()} if rows else set()
+
+
+def remove_going(store: Store) -> None:
+    """Remove the files of images whose rows are gone.
+
+    Raises:
+        OSError: the disk does not do it.
+    """
+    names = going(store)
+    if not names:
+        return
+    for name in names:
+        (store.images / name).unlink(missing_ok=True)
+    sync_folder(store.images)  # or they would be taken for others after a power cut
+    with store.transaction(synced=False) as database:
+        database.execute("DELETE FROM fact WHERE name = ?", (GOING,))
 
 
 def _step(database: sqlite3.Connection, which: str, value: object) -> list[sqlite3.Row]:

@@ -8,6 +8,7 @@ folder, each ``[[receiver]]`` an archive that gets results, ``[page]`` the page 
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -347,6 +348,8 @@ def _settings(path: Path, table: _Table) -> Settings:
         page=_page(page, users, names) if page else None,
         metrics=_metrics(metrics, users) if metrics else None,
     )
+    if made.watch:
+        _require_apart(table, made.watch, made.spool)
     if made.node is None and made.watch is None and made.page is None:
         raise table.wrong("[node],", "[page] and [watch] are missing: there is nothing to do")
     return made
@@ -365,6 +368,9 @@ def in_settings(advice: str) -> str:
         advice = advice.replace(option, words)
     return advice
 
+
+OF_THE_SPOOL: Final = ("images", "forms", "results")
+"""Folders of the spool's own; others may lie beside them."""
 
 NODE: Final = "node"
 """The name of the DICOM node among the entrances."""
@@ -504,7 +510,18 @@ def _watch(table: _Table) -> Watch:
         outbox=table.path("outbox") if has_outbox else None,
         settle=table.number("settle_seconds", 2, 0, 3600),
     )
-    if watch.outbox == watch.folder:
-        raise table.wrong("outbox", "is the watched folder: give another one")
     table.done()
     return watch
+
+
+def _require_apart(table: _Table, watch: Watch, spool: Path) -> None:
+    """Have no two folders of which one's files would be taken for the other's.
+
+    Raises:
+        SettingsError: they are the same, however they are called.
+    """
+    folder, outbox = (each and os.path.realpath(each) for each in (watch.folder, watch.outbox))
+    if folder == outbox:
+        raise table.wrong("[watch] outbox", "is the watched folder: give another one")
+    if {folder, outbox} & {os.path.realpath(spool / each) for each in ("", *OF_THE_SPOOL)}:
+        raise table.wrong("[watch]", "has a folder of the spool: give another one")

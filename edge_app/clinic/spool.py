@@ -154,7 +154,8 @@ class Spool:
         if held and not self._is_outdated(held):
             return self._known(held)
         pieces = offered.pieces
-        path = self.store.images / secrets.token_hex(16)
+        # Under this name it is complete; see `strays`.
+        path = self.store.images / f"{secrets.token_hex(16)}.{offered.entrance}"
         try:
             if isinstance(pieces, Path):
                 size = pieces.stat().st_size
@@ -163,9 +164,10 @@ class Spool:
             else:
                 size = size_of(pieces)
                 self.require_room(size)
-                if self.fresh.keep(path, pieces, durable.write_new(path, pieces)):
+                if self.fresh.keep(path, pieces, durable.replace(path, pieces)):
                     durable.forget(path)
         except OSError as error:
+            self._remove(path)
             if error.errno in durable.FULL:
                 raise self._full() from None
             raise SpoolError(f"{self.store.images}: cannot be written: {error.strerror}") from None
@@ -173,10 +175,7 @@ class Spool:
             return self._enter(offered, path, size, held)
         except sqlite3.IntegrityError:  # the same image, just accepted from somebody else
             self._remove(path)
-            held = self._held(offered)
-            if not held:
-                raise SpoolError(f"{self.store.folder}: its database contradicts itself") from None
-            return self._known(held)
+            return self._known_by_now(offered)
         except UnsyncedError:  # it is here, and will be answered, though nobody may rely on it
             raise
         except SpoolError:
@@ -189,10 +188,31 @@ class Spool:
                     self._remove(path)
             raise
 
+    def enter_again(self, offered: Offered, path: Path) -> Receipt:
+        """Have an image whose file is accepted, and whose row is gone; see `strays`.
+
+        Args:
+            path: of its file. Where these bytes are here without it, it is removed.
+
+        Raises:
+            SpoolError: the database fails, and the file stays.
+        """
+        held = self._held(offered)
+        if held and (held["file"] == path.name or not self._is_outdated(held)):
+            receipt = self._known(held)
+            if held["file"] != path.name:
+                self._remove(path)
+            return receipt
+        try:
+            return self._enter(offered, path, path.stat().st_size, held)
+        except sqlite3.IntegrityError:  # it has just come again
+            self._remove(path)
+            return self._known_by_now(offered)
+
     def _remove(self, path: Path) -> None:
         """Have nothing of a file that is not accepted."""
         self.fresh.take(path)
-        with suppress(OSError):  # what stays is left to `sweep`
+        with suppress(OSError):  # what stays is left to `strays`
             path.unlink(missing_ok=True)
 
     def _known(self, held: sqlite3.Row) -> Receipt:
@@ -203,6 +223,12 @@ class Spool:
             )
         self.store.sync()  # somebody else may be waiting for just that
         return Receipt(held["id"], KNOWN)
+
+    def _known_by_now(self, offered: Offered) -> Receipt:
+        held = self._held(offered)
+        if not held:
+            raise SpoolError(f"{self.store.folder}: its database contradicts itself") from None
+        return self._known(held)
 
     def _is_whole(self, held: sqlite3.Row) -> bool:
         """Whether a file has as many bytes as came."""
@@ -281,7 +307,7 @@ class Spool:
                 )
             break
         if gone:
-            with suppress(OSError):  # what stays is left to `sweep`
+            with suppress(OSError):  # what stays is left to `strays`
                 gone.unlink()
         with self.store.changed:
             self.store.changed.notify_all()

@@ -32,6 +32,7 @@ from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.header import sop_instance
+from edge_app.clinic.remembered import remember_mount, unmounted
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
 from edge_app.core.files import UnreadableError, WantError, read_bounded
@@ -305,8 +306,14 @@ class Outbox:
 
         Raises:
             OSError: it is where it was.
-            UndeliveredError: neither the image nor the folder is there.
+            UndeliveredError: neither the image nor the folder is there, or its disk is not; or the
+                folder is the watched one.
         """
+        if aside == self.outbox:
+            if why := unmounted(aside):
+                raise UndeliveredError(why, refused=True)
+            with suppress(OSError):  # told at the start
+                remember_mount(aside)
         image, sha256 = self.folder / delivery.identity, delivery.sha256
         there = found_at(image, self.max_bytes)
         if aside != self.outbox and not aside.is_dir():
@@ -314,6 +321,8 @@ class Outbox:
                 why = "is not there, nor is the image: mount their disk, or make the folder"
                 raise UndeliveredError(f"{aside}: {why}", refused=True)
             aside.mkdir(exist_ok=True)
+        if are_one(aside, self.folder):  # an image would be moved onto itself, and then be gone
+            raise UndeliveredError(f"{aside}: is the watched folder: give another", refused=True)
         wanted = aside / delivery.identity
         if there.is_another(sha256) and digest_of(wanted, self.max_bytes) != sha256:
             # Under the same name they would be taken for those of the one that is there now.
@@ -340,6 +349,8 @@ class Outbox:
             OSError: a folder cannot be read or written.
         """
         self._reveal()
+        if self.outbox and self.outbox.is_dir() and not unmounted(self.outbox):
+            remember_mount(self.outbox)
         for folder in (self.done, self.folder / ASIDE):
             with suppress(FileNotFoundError):
                 durable.remove_partial(folder)
@@ -364,6 +375,13 @@ class Outbox:
                 places = *wanted, *(beside(each, digest[:12]) for each in wanted)
                 return any(digest_of(each, self.max_bytes) == digest for each in places)
         return False
+
+
+def are_one(one: Path, other: Path) -> bool:
+    """Whether two folders are the same, however they are called."""
+    with suppress(FileNotFoundError):
+        return os.path.samefile(one, other)
+    return False
 
 
 def digest_of(path: Path, max_bytes: int) -> str | None:

@@ -18,9 +18,11 @@ from edge_app.backends.protocol import Backend
 from edge_app.core import machine
 from edge_app.core.errors import EXIT_DONE, EXIT_MODEL, EXIT_USAGE, EdgeCxrError, UsageError
 from edge_app.core.resources import cores
+from edge_app.core.site_place import site_place
 from edge_app.inspection.catalogue import verified
 from edge_app.model.model_file import ModelFile, known_models, locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
+from edge_app.model.site import read as read_site
 
 OPTIONAL = ("pydicom", "python-gdcm")
 
@@ -46,10 +48,13 @@ def examine(options: BackendOptions, as_json: bool, box: Mapping[str, Any] | Non
         "packages": machine.packages(("numpy", "Pillow", "isal", *registry.packages(), *OPTIONAL)),
         **_tried(options),
         "verdicts": str(trial_results.folder() or "") or None,
+        "site": _site(),
         "box": box,
     }
-    models = found["models"]
+    models, site = found["models"], found["site"]
     healthy = bool(models) and all(model["ok"] for model in models)
+    if site and site["error"] and box is None:  # a box has a model and a site file of its own
+        healthy = False
     sound = not (box and box["faults"])
     found["ok"] = healthy and sound
     if as_json:
@@ -59,6 +64,22 @@ def examine(options: BackendOptions, as_json: bool, box: Mapping[str, Any] | Non
     if not healthy:
         return EXIT_MODEL
     return EXIT_DONE if sound else EXIT_USAGE
+
+
+def _site() -> dict[str, Any] | None:
+    """The site file that decides where none is named; None where there is none.
+
+    It is tried with the model that answers where none is named.
+    """
+    place = site_place()
+    if place is None:
+        return None
+    error = None
+    try:
+        read_site(place).applied(read(locate(DEFAULT_MODEL)))
+    except EdgeCxrError as fault:
+        error = str(fault)
+    return {"file": str(place), "error": error}
 
 
 def _machine() -> dict[str, Any]:
@@ -179,6 +200,8 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
     if not found["models"] and "error" not in used:
         yield "model", "none is installed"
+    if site := found["site"]:
+        yield "site", site["error"] or f"{site['file']} decides"
     yield "verdicts", f"kept in {found['verdicts']}" if found["verdicts"] else NOWHERE
     if found["box"]:
         for line in found["box"]["faults"] or [found["box"]["remark"]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
-from edge_app.clinic.header import HeaderError, about, instance_of, read_header
+from edge_app.clinic.header import HeaderError, read_header
 from edge_app.clinic.kept import read_kept
 from edge_app.clinic.page import study
 from edge_app.clinic.page.accounts import Accounts
@@ -22,6 +22,7 @@ from edge_app.clinic.page.upload import File
 from edge_app.clinic.page.worklist import Worklist
 from edge_app.clinic.settings import PAGE, Page, Settings
 from edge_app.clinic.spool import Offered, Receipt, Spool
+from edge_app.clinic.strays import HEADER_BYTES, identified
 from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import plain
 from edge_app.model.cautions import Cautions
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
 
 UPLOADS: Final = 8
 """At once."""
-
-HEADER_BYTES: Final = 8 << 20
-"""Of a DICOM file, in which what comes before its pixels is looked for."""
 
 LONGEST_NAME: Final = 120
 
@@ -152,14 +150,9 @@ class ReadingRoom:
 
     def _identified(self, file: File) -> tuple[str, str]:
         """What makes a file this image, and what people call it."""
-        name = plain(file.name)[:LONGEST_NAME]
         with file.path.open("rb") as opened:
-            begin = opened.read(HEADER_BYTES)
-        try:
-            header = read_header(begin)
-        except (HeaderError, ImportError):
-            return file.sha256, name
-        return instance_of(header).sop_instance, about(header) or name
+            identity, whose = identified(opened.read(HEADER_BYTES), file.sha256)
+        return identity, whose or plain(file.name)[:LONGEST_NAME]
 
     def kept(self, image: Any) -> bytes:
         """An image's file, by its row.

@@ -15,10 +15,11 @@ else:
     import tomli as tomllib
 
 FOLDER: Final = Path(__file__).with_name("texts")
+ENGLISH: Final = "en"
 
 
 class Texts:
-    """The texts of one language.
+    """The texts of one language; English where its file, made for an older version, lacks one.
 
     Args:
         language: the name of a file.
@@ -33,7 +34,7 @@ class Texts:
             known = ", ".join(languages())
             raise SettingsError(f"[page] language is {language!r}: there are {known}")
         self.language = language
-        self._texts = dict(_flat(tomllib.loads(path.read_text("utf-8"))))
+        self._texts = {**_read(FOLDER / f"{ENGLISH}.toml"), **_read(path)}
 
     def __call__(self, key: str, **values: object) -> str:
         """A text, with values in the places that it names."""
@@ -43,6 +44,10 @@ class Texts:
     def keys(self) -> set[str]:
         """Of all texts."""
         return set(self._texts)
+
+
+def _read(path: Path) -> Mapping[str, str]:
+    return _flat(tomllib.loads(path.read_text("utf-8")))
 
 
 def languages() -> list[str]:

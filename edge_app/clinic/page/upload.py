@@ -23,6 +23,7 @@ from starlette.concurrency import run_in_threadpool
 
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError
+from edge_app.clinic.strays import ARRIVING
 
 MOST_FILES: Final = 100
 MOST_FIELDS: Final = 20
@@ -193,7 +194,7 @@ class Form:
             self._admitted = True
         if len(self.files) >= MOST_FILES:
             raise UploadError(413, "error.too-many")
-        path = self.folder / f"{secrets.token_hex(16)}.arriving"
+        path = self.folder / f"{secrets.token_hex(16)}{ARRIVING}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         short = file.replace("\\", "/").rpartition("/")[2]

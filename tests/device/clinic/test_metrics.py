@@ -61,6 +61,14 @@ def test_what_waits_and_what_happened_can_be_scraped(tmp_path: Path) -> None:
         assert scraper.get("/").status == 404
 
 
+def test_a_watch_folder_to_which_nothing_waits_is_told_too(tmp_path: Path) -> None:
+    """An alarm that asks for it would have no series, and be silent."""
+    (tmp_path / "in").mkdir()
+    with serving(tmp_path, page='[watch]\nfolder = "in"') as served:
+        found = values(Client(served.metrics).get("/metrics").text)
+    assert found["edge_cxr_deliveries_waiting", "watch"] == 0
+
+
 @contextmanager
 def prometheus(folder: Path, settings: str) -> Iterator[int]:
     """The port of a Prometheus that runs with these settings."""

@@ -23,10 +23,9 @@ from typing import NamedTuple
 import pytest
 
 from edge_app.clinic.deliveries import Deliveries
-from edge_app.clinic.retention import sweep
-from edge_app.clinic.spool import Spool
 from edge_app.clinic.store import DATABASE, LOG, Store
 
+from .spool_process import content_of, repaired
 from .test_kills import PROGRAM
 from .test_spool import older_spool
 
@@ -265,7 +264,7 @@ def test_a_cut_while_an_unclean_end_is_repaired_loses_nothing_either(
         broken = tmp_path / f"broken-{after}"
         broken.mkdir()
         disk.after_a_cut(broken, chance)
-        (broken / "spool" / "images" / "orphan").write_bytes(b"never acknowledged")
+        (broken / "spool" / "images" / "1.arriving").write_bytes(b"never acknowledged")
         start = Disk.holding(broken)
         repair = trace((broken / "spool",), "")
         found |= {step.what for step in repair}
@@ -316,15 +315,15 @@ def _is_whole(folder: Path, acknowledged: set[str]) -> None:
     """The spool opens; what was acknowledged is in it, once, with its bytes and its answer."""
     store = Store(folder / "spool")
     try:
-        sweep(store)
+        spool = repaired(store)
         kept = {row["file"] for row in store.rows("SELECT file FROM image")}
         assert {path.name for path in store.images.iterdir()} == kept
-        spool, deliveries = Spool(store), Deliveries(store)
+        deliveries = Deliveries(store)
         images = {row["identity"]: row for row in store.rows("SELECT * FROM image")}
         assert acknowledged <= images.keys()
         for identity, row in images.items():
             content = f"content-{identity.removeprefix('1.2.')}"
-            assert (store.images / row["file"]).read_bytes() == content.encode()
+            assert content_of((store.images / row["file"]).read_bytes()) == content
         for row in store.rows("SELECT * FROM delivery"):
             if row["delivered"] is not None:
                 assert (folder / "outbox" / f"{row['image']}.txt").is_file()

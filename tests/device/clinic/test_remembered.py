@@ -85,6 +85,7 @@ def test_another_spool_that_lies_below_the_mount_point_is_not_taken_for_it(
     started(known)
     (tmp_path / "disk").rename(tmp_path / "away")
     Store(disk).close()
+    assert "is another spool than the one that was here" in about_spool(known)
     with pytest.raises(SpoolError, match="is another spool than the one that was here"):
         Box(known)
     Store(disk).close()  # it is let go of
@@ -111,7 +112,7 @@ def test_where_the_database_alone_is_gone_no_image_is_swept_away(
         path.unlink()
     for note in Path(os.environ["XDG_STATE_HOME"]).rglob("spools/*"):
         note.unlink()
-    assert "its database is gone: move the folder away" in about_spool(known)
+    assert "its database is gone: put back a copy of it" in about_spool(known)
     with pytest.raises(SpoolError, match="has images, and its database is gone"):
         Box(known)
     (image,) = (disk / "images").iterdir()

@@ -309,6 +309,37 @@ def test_every_image_is_answered_once_in_the_archive_whenever_the_box_is_killed(
     print(f"{images} images, {kills} kills, {refused} times sent again: {images} reports, each one")
 
 
+def test_an_older_copy_of_the_database_put_back_after_a_kill_loses_no_image(
+    clinic: Clinic,
+) -> None:
+    """It knows two of the six: the others are in the spool's folder alone, one not answered yet."""
+    sent = clinic.write(6)
+    database, kept = clinic.folder / "spool/spool.sqlite", clinic.folder / "kept.sqlite"
+    with clinic.orthanc() as archive:
+        with running(clinic.box):
+            assert storescu(clinic.port, *sent[:2]).returncode == 0
+            clinic.box.wait_for("delivered", 2)
+            with closing(sqlite3.connect(database)) as now, closing(sqlite3.connect(kept)) as copy:
+                now.backup(copy)
+            assert storescu(clinic.port, *sent[2:5]).returncode == 0
+            clinic.box.wait_for("delivered", 5)
+            assert storescu(clinic.port, sent[5]).returncode == 0
+            clinic.box.kill()
+        for path in database.parent.glob("spool.sqlite*"):
+            path.unlink()
+        kept.rename(database)
+        before = clinic.box.log()
+        with running(clinic.box):
+            wait_for(
+                lambda: clinic.box.log().count(" delivered ") >= before.count(" delivered ") + 4,
+                "the reports of those that the copy does not know",
+            )
+            assert clinic.box.log().count(" taken-again ") == 4
+            assert referenced(archive) == [f"1.2.276.0.9701.1.1.{number}" for number in range(1, 7)]
+            assert storescu(clinic.port, *sent).returncode == 0
+            assert clinic.box.log().count("verdict=known") == 6
+
+
 DEADLY = """
 import os
 from edge_app.core.pieces import whole

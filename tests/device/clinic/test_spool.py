@@ -28,7 +28,7 @@ from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
 from edge_app.clinic.fresh import Fresh
 from edge_app.clinic.header import content_digest
-from edge_app.clinic.retention import give_back, purge, remove_finished, sweep
+from edge_app.clinic.retention import give_back, purge, remove_finished
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Offered, Spool
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import DATABASE, LOG, Store
@@ -542,13 +542,6 @@ def test_no_more_documents_are_read_at_once_than_fit_into_memory(
 # What goes away
 
 
-def test_what_a_kill_left_between_a_file_and_its_row_is_swept(spool: Spool, store: Store) -> None:
-    spool.accept(offered("1"))
-    (store.images / "orphan").write_bytes(b"never acknowledged")
-    assert sweep(store) == 1
-    assert taken(spool).path.read_bytes() == b"pixels"
-
-
 def finished(spool: Spool, count: int, size: int) -> None:
     """Images that may go, each with a document of so many bytes."""
     deliveries = Deliveries(spool.store)
@@ -673,8 +666,8 @@ def test_a_damaged_database_is_refused_in_one_line(folder: Path, damage: str) ->
     with pytest.raises(SpoolError, match="damaged") as refused:
         Store(folder)
     assert "\n" not in str(refused.value)
-    # Beside a copy of the database alone, images that it does not know would be swept away.
-    assert "move the folder away, then put back a copy of all of it" in str(refused.value)
+    # A log of another state of the database would be copied into it.
+    assert "put back a copy of it, without the -wal and -shm beside it" in str(refused.value)
 
 
 def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:

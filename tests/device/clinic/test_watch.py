@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from edge_app.clinic import check
 from edge_app.clinic import watch as watches
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import Courier, UndeliveredError
@@ -695,6 +696,85 @@ def test_answers_wait_for_a_share_that_is_not_mounted_yet(tmp_path: Path, spool:
     watched.answer()
     assert sorted(path.name for path in outbox.iterdir()) == ["a.png", "a.png.json"]
     assert watched.deliveries.due(WATCH) == []
+
+
+def test_no_image_is_moved_onto_itself(watched: Watched, tmp_path: Path) -> None:
+    """Where the folder of answers leads back to the watched one; it would be removed then."""
+    link = tmp_path / "elsewhere"
+    link.symlink_to(watched.folder)
+    watched.outbox = Outbox(Watch(watched.folder, link, 0.0), 1 << 20)
+    (watched.folder / "a.png").write_bytes(b"the only one")
+    watched.watcher.look()
+    with pytest.raises(UndeliveredError, match="is the watched folder: give another"):
+        watched.answer()
+    assert (watched.folder / "a.png").read_bytes() == b"the only one"
+
+
+class Share:
+    """A disk of its own at a folder, which is there without it."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.away = folder, folder.with_name("away")
+        self.is_mounted, right = False, os.path.ismount
+        folder.mkdir()
+        self.away.mkdir()
+
+        def ismount(path: str) -> bool:
+            return self.is_mounted if path == str(folder) else right(path)
+
+        monkeypatch.setattr(os.path, "ismount", ismount)
+
+    def turn(self) -> None:
+        """Mount it, or unmount it."""
+        between = self.folder.with_name("between")
+        for one, other in ((self.folder, between), (self.away, self.folder), (between, self.away)):
+            one.rename(other)
+        self.is_mounted = not self.is_mounted
+
+
+@pytest.mark.parametrize("place", ["", "answers"], ids=["the share itself", "a folder on it"])
+@pytest.mark.parametrize("known", ["at a start", "by an answer"])
+def test_answers_wait_for_a_share_that_is_not_mounted_any_more(
+    tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch, place: str, known: str
+) -> None:
+    """At its mount point there is a folder, too, where nobody would see them."""
+    watched, share = Watched(tmp_path / "in", spool), Share(tmp_path / "share", monkeypatch)
+    outbox = share.folder / place
+    outbox.mkdir(exist_ok=True)
+    share.turn()
+    outbox.mkdir(exist_ok=True)
+    watch = Watch(watched.folder, outbox, 0.0)
+    watched.outbox = Outbox(watch, 1 << 20)
+    names = ["a.png"]
+    if known == "at a start":
+        watched.outbox.tidy()
+    else:
+        (watched.folder / "b.png").write_bytes(b"two")
+        watched.watcher.look()
+        watched.answer()
+        names.append("b.png")
+    share.turn()
+    (watched.folder / "a.png").write_bytes(b"one")
+    watched.watcher.look()
+    again = Outbox(watch, 1 << 20)  # after a start of the machine
+    again.tidy()
+    watched.outbox = again
+    with pytest.raises(UndeliveredError, match=r"not mounted at .*share: .* remove ") as told:
+        watched.answer()
+    assert any("is not mounted" in fault for fault in check._watch(watch))
+    assert list(outbox.iterdir()) == []
+    assert watched.tree() == ["a.png"]
+    share.turn()
+    assert list(check._watch(watch)) == []
+    watched.answer()
+    there = {path.name for path in outbox.iterdir()}
+    assert there == {*names, *(f"{name}.json" for name in names)}
+    share.turn()  # for good
+    Path(str(told.value).rpartition("remove ")[2]).unlink()
+    (watched.folder / "c.png").write_bytes(b"three")
+    watched.watcher.look()
+    watched.answer()
+    assert sorted(path.name for path in outbox.iterdir()) == ["c.png", "c.png.json"]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from edge_app.model.model_file import ModelFile
 
 from ..backends.conftest import Build
 from ..conftest import Run
+from ..site.made import site_file
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -51,6 +52,27 @@ def test_without_an_edge_tpu_it_says_what_runs_where_and_is_ready(run: Run) -> N
     assert [runtime["fault"] for runtime in found["runtimes"]] == [None] * len(found["runtimes"])
     assert found["runtimes"][0]["milliseconds"]["1"] > 0
     assert found["runtime"]["why"]["delegate"] == "no Edge TPU's library"
+
+
+def test_a_site_file_of_another_model_in_its_default_place_is_not_ready(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found by each command that answers, which refuses it."""
+    monkeypatch.delenv("EDGE_CXR_SITE")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "edge-cxr").mkdir()
+    place = site_file(tmp_path / "edge-cxr")
+    done = run("doctor")
+    assert done.returncode == 4
+    said = "".join(done.stdout.split())  # a path is folded anywhere
+    assert f"{place}:isforcxr-cnn28" in said
+    assert "answerwiththatmodel" in said
+    assert "verdictNOTready:seeabove" in said
+    found = json.loads(run("doctor", "--json").stdout)
+    assert found["ok"] is False
+    assert found["site"]["file"] == str(place)
+    monkeypatch.setenv("EDGE_CXR_SITE", "none")
+    assert run("doctor").returncode == 0
 
 
 def test_on_one_core_one_thread_does_all(run: Run) -> None:

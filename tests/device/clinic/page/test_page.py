@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -651,6 +652,25 @@ def test_a_reader_who_changes_their_mind_has_one_reading(served: Served, answere
         client.post(f"/images/{answered}/reading", [("opinion", opinion)])
     readings = list(csv.DictReader(io.StringIO(client.get("/readings.csv").text)))
     assert [row["opinion"] for row in readings] == ["open"]
+
+
+def test_a_reading_of_an_image_that_has_another_number_by_now_is_refused(
+    served: Served, png: bytes
+) -> None:
+    """An older copy of the database was put back: it gives the number once more."""
+    client = served.client()
+    number = client.upload(("one.png", png + b"one")).json["images"][0]["number"]
+    served.wait(number)
+    shown = re.findall(r'name="sha256" value="(\w+)"', client.get(f"/images/{number}").text)
+    assert shown == [hashlib.sha256(png + b"one").hexdigest()]
+    fields = [("opinion", "agrees"), ("sha256", shown[0])]
+    assert client.post(f"/images/{number}/reading", fields).status == 303
+    before = client.get("/readings.csv").text
+    with served.box.store.transaction() as database:
+        database.execute("UPDATE image SET sha256 = ? WHERE id = ?", ("0" * 64, number))
+    refused = client.post(f"/images/{number}/reading", fields)
+    assert (refused.status, "another image" in refused.text) == (409, True)
+    assert client.get("/readings.csv").text == before
 
 
 def test_what_was_said_of_an_earlier_answer_is_told_so(served: Served, png: bytes) -> None:

@@ -40,6 +40,7 @@ def used() -> set[str]:
 @pytest.mark.parametrize("language", languages())
 def test_every_text_is_there_and_every_text_is_said(language: str) -> None:
     assert Texts(language).keys() == used()
+    assert texts._read(texts.FOLDER / f"{language}.toml").keys() == used()
 
 
 @pytest.mark.parametrize("language", languages())
@@ -53,6 +54,19 @@ def test_all_languages_have_the_same_places_for_values(language: str) -> None:
 def test_a_language_without_a_file_is_said() -> None:
     with pytest.raises(SettingsError, match="there are en"):
         Texts("xx")
+
+
+def test_a_language_of_an_older_version_says_in_english_what_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade brings texts that the clinic's own file has not; the page works all the same."""
+    (tmp_path / "en.toml").write_bytes((texts.FOLDER / "en.toml").read_bytes())
+    (tmp_path / "de.toml").write_text('[error]\ngone = "Das Bild ist nicht mehr da."\n')
+    monkeypatch.setattr(texts, "FOLDER", tmp_path)
+    said = Texts("de")
+    assert said.keys() == used()
+    assert said("error.gone") == "Das Bild ist nicht mehr da."
+    assert said("error.no-map") == Texts("en")("error.no-map")
 
 
 def test_templates_and_script_say_nothing_of_their_own() -> None:
