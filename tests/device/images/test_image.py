@@ -207,6 +207,14 @@ def test_a_png_whose_transfer_function_shows_other_grays_is_told(
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
+@pytest.mark.parametrize("kind", [b"tEXt", b"iTXt", b"zTXt", b"prVt"])
+def test_a_transfer_function_is_told_behind_a_text_that_names_pixel_data(kind: bytes) -> None:
+    text = png_chunk(kind, b"Comment\0\0\0\0\0what an IDAT chunk holds")
+    linear = png_chunk(b"cICP", bytes((1, 8, 0, 1)))
+    (warning,) = read(png(PICTURE, extra=text + linear)).warnings
+    assert "its grays are linear" in warning
+
+
 def test_a_transfer_function_that_no_viewer_heeds_is_not_told() -> None:
     """Behind the pixel data, of another length, in a text or of a number that stands for none."""
     linear = png_chunk(b"cICP", bytes((1, 8, 0, 1)))
