@@ -166,7 +166,7 @@ def _missing(frame: Frame, words: NDArray[Any]) -> list[str]:
         return []
     missing = jpeg_scans.missing(frame.data)
     notes = [missing] if missing else []
-    if frame.bits == 8 and jpeg.ends_early(words[-1]):
+    if frame.bits == 8 and jpeg.ends_early(words[-1, -jpeg.BLOCK :]):
         samples = _by_pillow(frame)
         if missing or not jpeg.is_whole(
             frame.data,
