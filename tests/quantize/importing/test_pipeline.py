@@ -190,7 +190,7 @@ def test_a_shipped_input_check_comes_along_where_the_network_sees_its_detail(
     line[2] = str(done.out)
     said = CliRunner().invoke(application("classify"), line).output
     assert "withheld" not in said
-    assert "input check: none: any picture is scored" in said
+    assert "warning: the picture was seen by no input check" in said
 
 
 def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
