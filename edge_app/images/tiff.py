@@ -115,6 +115,11 @@ class Page(NamedTuple):
         return found.pop() if len(found) == 1 else 0
 
     @property
+    def predictor(self) -> int:
+        """What was taken from the samples before they were compressed; 1 if nothing was."""
+        return self.value(PREDICTOR, 1)
+
+    @property
     def format(self) -> int:
         """`UNSIGNED`, `SIGNED`, `FLOAT` or another; 0 if the samples differ."""
         found = set(self.tags.get(SAMPLE_FORMAT, (UNSIGNED,)))
@@ -163,6 +168,7 @@ class Page(NamedTuple):
         number = self.value(COMPRESSION, 1)
         names = (name for name, numbers in COMPRESSIONS.items() if number in numbers)
         compression = next(names, f"method {number}")
+        compression += f" with predictor {self.predictor}" if self.predictor != 1 else ""
         return (
             f"{self.samples} {kind}samples of {self.bits or 'several'} bits, photometric "
             f"{self.value(PHOTOMETRIC, -1)}, compression {compression}"
