@@ -238,13 +238,17 @@ def test_8_bit_jpeg_whose_end_is_missing_is_told(allocated: int) -> None:
     assert image.warnings == (jpeg.ENDS_EARLY,)
 
 
-def test_a_gap_in_an_8_bit_jpeg_is_told() -> None:
+def test_bytes_that_are_missing_or_too_many_in_an_8_bit_jpeg_are_told() -> None:
     picture = synthetic_radiograph(256, 3)
     frame = encoded(picture, "JPEG", quality=90)
-    assert read(compressed(picture, 8, JPEG_BASELINE, frame)).warnings == ()
     middle = len(frame) // 2
-    gap = frame[:middle] + frame[middle + 200 :]
-    assert read(compressed(picture, 8, JPEG_BASELINE, gap)).warnings == (jpeg.ENDS_EARLY,)
+    for other, told in (
+        (frame, ()),
+        (frame + bytes(40), ()),
+        (frame[:middle] + frame[middle + 200 :], (jpeg.ENDS_EARLY,)),
+        (frame[:middle] + frame[middle - 200 :], (jpeg.ENDS_LATE,)),
+    ):
+        assert read(compressed(picture, 8, JPEG_BASELINE, other)).warnings == told
 
 
 def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_not_told() -> None:
