@@ -57,7 +57,7 @@ FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
 LONG_SEQUENCES = (0x00283000, 0x00283010, 0x52009229, 0x52009230)
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
-MAX_SEQUENCE_BYTES = 1 << 20
+MAX_LUT_BYTES = 1 << 20
 MAX_VALUE_BYTES = 1 << 12
 MAX_HEADER_BYTES = 16 << 20
 MAX_FIRST_VALUE_BYTES = 1 << 10
@@ -254,7 +254,7 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
         if tag == PIXEL_DATA:
             pixel_length = length
         elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in wanted:
-            most = MAX_SEQUENCE_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
+            most = MAX_LUT_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
             if length > most:
                 damaged(f"element {tag} has {length} bytes, more than the {most} that are read")
         return tag > PIXEL_DATA
