@@ -16,7 +16,7 @@ from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.cautions import Cautions
 from edge_app.model.decisions import Decisions, Finding, mark, worth_of_marks
-from edge_app.model.input_check import BLANK, BLANK_RANGE, InputCheckResult
+from edge_app.model.input_check import BLANK, BLANK_RANGE, UNCHECKED, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
 from edge_app.model.operating_points import chosen
@@ -236,7 +236,7 @@ class Classifier:
         logits, activation = self._real(raw)
         scores = calibrated(logits, self._calibration, self.model.head)
         findings, overall = self._decisions.of(logits, scores)
-        warnings = list(image.warnings)
+        warnings = [*image.warnings, *([] if self.check else [UNCHECKED])]
         for about in (_aspect_changed, _small):
             if said := about(image.facts["width"], image.facts["height"], self.spec):
                 warnings.append(said)

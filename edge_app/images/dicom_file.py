@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 PREAMBLE = 128
 PREFIX = b"DICM"
 
+GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
+OF_GRAYS = ("FrameVOILUTSequence", "PixelValueTransformationSequence")
+"""Where an object that may have several frames has window and slope of each (PS3.3 C.7.6.16.2.9 and
+C.7.6.16.2.10); no more than one frame is read."""
+
 KEYWORDS = (
     *("SOPClassUID", "Modality", "PresentationIntentType", "BodyPartExamined", "ViewPosition"),
     *("PatientOrientation",),
@@ -37,6 +42,7 @@ KEYWORDS = (
     *("ShutterShape", "ShutterLeftVerticalEdge", "ShutterRightVerticalEdge"),
     *("ShutterUpperHorizontalEdge", "ShutterLowerHorizontalEdge"),
     *("ModalityLUTSequence", "VOILUTSequence", "PixelData"),
+    *GROUPS,
 )
 """All that is parsed, but for the places of overlays. Who the patient is never is."""
 
@@ -48,7 +54,7 @@ OVERLAY_BITS_ALLOCATED, OVERLAY_BIT_POSITION = 0x0100, 0x0102
 PIXEL_DATA = 0x7FE00010
 FIRST_OF_DATA_SET = 0x00080000
 FLOAT_PIXEL_DATA = (0x7FE00008, 0x7FE00009)
-LUT_SEQUENCES = (0x00283000, 0x00283010)
+LONG_SEQUENCES = (0x00283000, 0x00283010, 0x52009229, 0x52009230)
 UNDEFINED_LENGTH = 0xFFFFFFFF
 
 MAX_LUT_BYTES = 1 << 20
@@ -184,7 +190,7 @@ def parse(data: bytes, limits: Limits) -> DicomFile:
         # The bytes know better: what says explicit VR and is implicit is read, too.
         encoding = _next_encoding(file)
         elements, length = _data_set(file, encoding)
-    header = Values(elements)
+    header = Values(elements, _of_the_frame(Values(elements)))
     return DicomFile(
         header,
         declared or _shown_syntax(encoding),
@@ -248,7 +254,7 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
         if tag == PIXEL_DATA:
             pixel_length = length
         elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in wanted:
-            most = MAX_LUT_BYTES if tag in LUT_SEQUENCES else MAX_VALUE_BYTES
+            most = MAX_LUT_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
             if length > most:
                 damaged(f"element {tag} has {length} bytes, more than the {most} that are read")
         return tag > PIXEL_DATA
@@ -257,6 +263,12 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
     if pixel_length is not None and "PixelData" not in elements:
         raise ImageError("is a truncated DICOM file: its pixel data has no end")
     return elements, pixel_length or 0
+
+
+def _of_the_frame(header: Values) -> list[Values]:
+    """What functional groups say of the first frame's grays."""
+    groups = [group for name in GROUPS for group in header.items(name)[:1]]
+    return [item for group in groups for name in OF_GRAYS for item in group.items(name)[:1]]
 
 
 def _overlay_bits(header: Values) -> int:

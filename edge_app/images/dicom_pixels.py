@@ -155,7 +155,7 @@ def _read(file: DicomFile, form: Form, notes: list[str]) -> Samples:
             f"declares {(rows, columns, 1)} rows, columns and samples, "
             f"its compressed pixels {frame.size}"
         )
-    words = _decoded(frame, form)
+    words = _decoded(frame, form, notes)
     notes += _missing(frame, words)
     return Samples(words, _form_of(frame, form, words), decoded=True)
 
@@ -166,11 +166,11 @@ def _missing(frame: Frame, words: NDArray[Any]) -> list[str]:
         return []
     missing = jpeg_scans.missing(frame.data)
     notes = [missing] if missing else []
-    if frame.bits == 8 and jpeg.ends_early(words[-1]):
-        samples = _by_pillow(frame)
+    if frame.bits == 8 and jpeg.ends_early(words[-1, -jpeg.BLOCK :]):
+        samples = _by_pillow(frame, [])
         if missing or not jpeg.is_whole(
             frame.data,
-            lambda other: np.array_equal(_by_pillow(frame._replace(data=other)), samples),
+            lambda other: np.array_equal(_by_pillow(frame._replace(data=other), []), samples),
         ):
             notes.append(jpeg.ENDS_EARLY)
     return notes
@@ -216,7 +216,7 @@ def _form_of(frame: Frame, form: Form, words: NDArray[Any]) -> Form:
     return form._replace(allocated=8 * words.itemsize, high=high)
 
 
-def _decoded(frame: Frame, form: Form) -> NDArray[Any]:
+def _decoded(frame: Frame, form: Form, notes: list[str]) -> NDArray[Any]:
     """Rows×Columns words of 16 bits, or of 8 where the header has these and they suffice."""
     deep_colour = frame.components == 3 and frame.bits > 8
     deep_extended = frame.marker == EXTENDED and frame.bits > 8
@@ -225,28 +225,33 @@ def _decoded(frame: Frame, form: Form) -> NDArray[Any]:
     if frame.marker in (LOSSLESS, LS) or deep_extended or (frame.marker is None and deep_colour):
         samples = _by_gdcm(frame)
     else:
-        samples = _by_pillow(frame)
+        samples = _by_pillow(frame, notes)
     if samples.ndim == 3:
         samples = _gray(samples, frame.bits)
     words = samples.astype(np.uint16 if form.allocated == 16 else samples.dtype, copy=False)
     return np.ascontiguousarray(words)
 
 
-def _by_pillow(frame: Frame) -> NDArray[Any]:
-    """The samples of a JPEG of 8 bits or of a JPEG 2000, as (u)int8 or (u)int16 in a word."""
+def _by_pillow(frame: Frame, notes: list[str]) -> NDArray[Any]:
+    """The samples of a JPEG of 8 bits or of a JPEG 2000, as (u)int8 or (u)int16 in a word.
+
+    `notes` get a line where a JPEG has more data than its samples take.
+    """
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None  # the header's size is held to our own limit, the frame's to it
     kind = "JPEG 2000" if frame.marker is None else "JPEG"
+    source = BytesIO(frame.data) if frame.marker is None else jpeg.Watched(frame.data)
     try:
-        image = Image.open(BytesIO(frame.data), formats=("JPEG", "JPEG2000"))
+        image = Image.open(source, formats=("JPEG", "JPEG2000"))
         samples = np.asarray(image)
     except Exception as error:  # its decoders raise almost anything on a broken codestream
         raise blamed(error, f"its {kind} pixels are damaged or truncated") from None
     expected = frame.size[:2] + ((3,) if frame.components == 3 else ())
     if samples.shape != expected or samples.dtype not in (np.uint8, np.uint16):
         raise ImageError(f"its {kind} pixels cannot be decoded: export it uncompressed")
-    if frame.marker is not None:
+    if isinstance(source, jpeg.Watched):
+        notes += [jpeg.ENDS_LATE] if source.ends_late else []
         return samples
     # OpenJPEG's samples fill Pillow's bytes or words from the top, and are made unsigned.
     samples = samples >> samples.dtype.type(8 * samples.itemsize - frame.bits)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -54,14 +54,15 @@ class Values:
 
     Args:
         elements: as pydicom parsed them; their values are not yet converted, and never are.
+        more: values of the same object that stand elsewhere, for what `elements` does not have.
     """
 
-    def __init__(self, elements: Dataset) -> None:
-        self._elements = elements
+    def __init__(self, elements: Dataset, more: Sequence[Values] = ()) -> None:
+        self._elements, self._more = elements, more
 
     def has(self, attribute: str | int) -> bool:
         """Whether there is such an element, with or without a value."""
-        return attribute in self._elements
+        return attribute in self._elements or any(each.has(attribute) for each in self._more)
 
     def data(self, attribute: str | int) -> tuple[bytes, str, bool]:
         """An element's bytes, its value representation, and whether they are little-endian.
@@ -84,9 +85,10 @@ class Values:
 
     def _raw(self, attribute: str | int) -> Any:
         """An element as pydicom parsed it, not converted; None where it is absent."""
-        if attribute not in self._elements:
-            return None
-        return self._elements.get_item(attribute, keep_deferred=True)
+        if attribute in self._elements:
+            return self._elements.get_item(attribute, keep_deferred=True)
+        found = (each._raw(attribute) for each in self._more)
+        return next((element for element in found if element is not None), None)
 
     def texts(self, attribute: str | int) -> list[str]:
         """An element's values as text, without the spaces and zeros around them."""

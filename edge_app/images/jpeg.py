@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from edge_app.core.errors import ImageError
@@ -20,9 +21,18 @@ USUAL_SCANS: Final = 25
 MAX_SEGMENTS = 10_000
 MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
 FILLING: Final = 128
+BLOCK: Final = 8
+"""Pixels that a side of a block has."""
 ENDS_EARLY: Final = (
     "ends in the one gray with which a decoder fills up a JPEG whose data end early: a part of it "
     "may be missing, or damaged"
+)
+LACKS_END: Final = (
+    "has a strip or tile of JPEG without an end mark: a part of the picture may be missing"
+)
+ENDS_LATE: Final = (
+    "is a JPEG with more data than a picture of its size takes: a part of the picture may be "
+    "missing, damaged or in another place"
 )
 ARITHMETIC: Final = (0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF)
 """Frames whose coder knows no end: what follows the data is data."""
@@ -53,13 +63,64 @@ def segments(data: bytes) -> Iterator[tuple[int, int]]:
     raise ImageError(f"is a JPEG of more than {MAX_SCANS} scans or of endless segments")
 
 
+def has_end(data: bytes) -> bool:
+    """Whether the first image of a JPEG ends with its mark.
+
+    Raises:
+        ImageError: segments or scans without end.
+    """
+    at = max((at for _, at in segments(data)), default=0)
+    found = MARKER.search(data, at + int.from_bytes(data[at : at + 2], "big"))
+    return bool(found and found[1][0] == END_OF_IMAGE)
+
+
 def ends_early(last_row: NDArray[Any]) -> bool:
-    """Whether a picture's last row looks as if its data had ended before it.
+    """Whether a picture's last row, or the end of it, looks as if its data had ended before it.
 
     libjpeg says so where nobody hears it, and leaves the coefficients of the blocks that are
     missing 0. Bytes lost before the end leave out as many blocks there.
     """
     return bool((last_row == FILLING).all())
+
+
+class Watched(BytesIO):
+    """A JPEG that knows whether its decoder has all rows before the end of its data.
+
+    Pillow's asks for no more bytes then; the last one of a whole JPEG holds bits of its last block.
+
+    Attributes:
+        ends_late: whether that byte was not asked for.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._last, self.ends_late = _last_place(data), True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        at = self.tell()
+        if at >= self._last:
+            self.ends_late = False
+        elif size is None or not 0 <= size <= self._last - at:
+            size = self._last - at
+        return super().read(size)
+
+
+def _last_place(data: bytes) -> int:
+    """Where the last byte of the last scan stands, zeros and filling behind it left out.
+
+    It is 0, so that all is read at once, where a decoder cannot take bytes in pieces.
+    """
+    begin = 0
+    for marker, at in segments(data):
+        if marker in ARITHMETIC:
+            return 0
+        if marker == START_OF_SCAN:
+            begin = at + int.from_bytes(data[at : at + 2], "big")
+    after = MARKER.search(data, begin)
+    end = after.start() if after else len(data)
+    while end > begin and data[end - 1] in (0x00, 0xFF):
+        end -= 1
+    return max(begin, end - 1)
 
 
 def is_whole(data: bytes, is_same: Callable[[bytes], bool]) -> bool:

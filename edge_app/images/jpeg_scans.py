@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from edge_app.images.jpeg import MARKER, RESTARTS, START_OF_SCAN, segments
+from edge_app.images.jpeg import BLOCK, MARKER, RESTARTS, START_OF_SCAN, segments
 
 LACKS_SCANS: Final = (
     "is a JPEG that lacks some of its scans: fine detail of the picture may be missing, or more"
@@ -25,7 +25,6 @@ PROGRESSIVE: Final = (0xC2, 0xCA)
 """Frames of the cosine transform, Huffman coded and, the last of each, arithmetically."""
 RESTART_INTERVAL: Final = 0xDD
 
-BLOCK: Final = 8
 COEFFICIENTS: Final = BLOCK**2
 """Of a block, which has as many pixels."""
 UNSENT: Final = -1

@@ -77,15 +77,23 @@ def chunks(data: bytes) -> Iterator[Chunk]:
     Raises:
         ImageError: a checksum is wrong, the file ends early, or there are chunks without end.
     """
-    at, view = len(SIGNATURE), memoryview(data)
+    view = memoryview(data)
+    for chunk in _unchecked(data):
+        kind, start, end = chunk
+        if deflate.crc32(view[start - 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+            name = kind.decode("ascii") if kind.isalpha() else "a chunk"
+            raise ImageError(f"is damaged or truncated: the checksum of {name} is wrong")
+        yield chunk
+
+
+def _unchecked(data: bytes) -> Iterator[Chunk]:
+    """Each chunk to the last, by its length alone; see `chunks`."""
+    at = len(SIGNATURE)
     for _ in range(MAX_CHUNKS):
-        length, kind = int.from_bytes(view[at : at + 4], "big"), data[at + 4 : at + 8]
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         end = at + 8 + length
         if end + 4 > len(data):
             raise ImageError("is damaged or truncated: it ends within a chunk")
-        if deflate.crc32(view[at + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
-            name = kind.decode("ascii") if kind.isalpha() else "a chunk"
-            raise ImageError(f"is damaged or truncated: the checksum of {name} is wrong")
         yield Chunk(kind, at + 8, end)
         if kind == b"IEND":
             return
@@ -133,10 +141,11 @@ def other_tones(data: bytes) -> str | None:
     """What the grays of a PNG are where a cICP chunk has viewers show others than are stored.
 
     It is heeded where it stands before the pixel data (11.3.2.6).
+
+    Args:
+        data: of a PNG whose checksums have been found right.
     """
-    if data.find(b"cICP", 0, data.find(b"IDAT")) < 0:  # as in almost every file
-        return None
-    for kind, start, end in chunks(data):
+    for kind, start, end in _unchecked(data):
         if kind == b"IDAT":
             break
         if kind == b"cICP" and end - start == 4:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
 EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC = 262
 TIFF_ROWS_PER_STRIP = 278
+TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323
 WHITE_IS_ZERO = 0
 DEEP_BITS = 16
 
@@ -134,6 +135,7 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
     if deep_colour and "transparency" in image.info:  # of 16 bits, and Pillow keeps 8 of a pixel
         raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
     stored_as = (getattr(image, "tag_v2", None) or {}).get(EXIF_ORIENTATION)  # gone once loaded
+    source = getattr(image, "fp", None)  # gone once loaded, too
     image.load()
     notes += _notes_of_tones(image, data)
     if image.format != "TIFF":
@@ -142,7 +144,7 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
     turn = _turn(image, facts, notes)
     picture = _grayscale(image, facts, notes)
     if image.format in JPEG_FORMATS or image.info.get("compression") in JPEG_IN_TIFF:
-        notes += _missing_of_jpeg(image, _turned_back(picture, stored_as), data)
+        notes += _missing_of_jpeg(image, source, _turned_back(picture, stored_as), data)
     if turn is not None:  # gray, a quarter of the bytes
         picture = picture.transpose(turn)
     if deep_colour:
@@ -174,11 +176,14 @@ def _notes_of(colours: Any, is_gray: bool) -> list[str]:
     return profile.notes(colours, is_gray=is_gray)
 
 
-def _missing_of_jpeg(image: Image.Image, stored: Image.Image, data: bytes) -> list[str]:
+def _missing_of_jpeg(
+    image: Image.Image, source: Any, stored: Image.Image, data: bytes
+) -> list[str]:
     """A line on each sign that a JPEG lacks something; of a TIFF, its last rows alone show one.
 
     Args:
         image: of the file.
+        source: what it was decoded from.
         stored: its gray picture, before it is turned.
         data: of the file.
     """
@@ -186,12 +191,25 @@ def _missing_of_jpeg(image: Image.Image, stored: Image.Image, data: bytes) -> li
 
     missing = jpeg_scans.missing(data) if image.format in JPEG_FORMATS else None
     notes = [missing] if missing else []
-    for row in _last_rows(image, stored.height):
-        if jpeg.ends_early(np.asarray(stored.crop((0, row, stored.width, row + 1)))):
+    if isinstance(source, jpeg.Watched) and source.ends_late:
+        notes.append(jpeg.ENDS_LATE)
+    for box in _ends(image, *stored.size):
+        if jpeg.ends_early(np.asarray(stored.crop(box))):
             if missing or not _is_whole_jpeg(image, data):
                 notes.append(jpeg.ENDS_EARLY)
             break
     return notes
+
+
+def _missing_of_strips(strips: Iterable[bytes]) -> list[str]:
+    """A line on each sign that strips or tiles lack something, each of them a JPEG."""
+    from edge_app.images import jpeg, jpeg_scans
+
+    notes: dict[str | None, None] = {}  # as a set, in the order in which they are seen
+    for strip in strips:
+        notes[jpeg_scans.missing(strip)] = None
+        notes[None if jpeg.has_end(strip) else jpeg.LACKS_END] = None
+    return [note for note in notes if note]
 
 
 def _is_whole_jpeg(image: Image.Image, data: bytes) -> bool:
@@ -216,10 +234,19 @@ def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:
     return picture if name is None else picture.transpose(Transpose[name])
 
 
-def _last_rows(image: Image.Image, height: int) -> set[int]:
-    """The last row of each JPEG in a file: of the picture, and of each strip of a TIFF."""
-    strip = (getattr(image, "tag_v2", None) or {}).get(TIFF_ROWS_PER_STRIP) or height
-    return {*range(strip - 1, height, strip), height - 1}
+def _ends(image: Image.Image, width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
+    """The end of a JPEG's last row, and the last row of each strip or tile of a TIFF."""
+    from edge_app.images.jpeg import BLOCK
+
+    if image.format in JPEG_FORMATS:
+        yield max(0, width - BLOCK), height - 1, width, height
+        return
+    tags = getattr(image, "tag_v2", None) or {}
+    across = tags.get(TIFF_TILE_WIDTH) or width
+    down = tags.get(TIFF_TILE_HEIGHT) or tags.get(TIFF_ROWS_PER_STRIP) or height
+    for bottom in (*range(down, height, down), height):
+        for left in range(0, width, across):
+            yield left, bottom - 1, min(left + across, width), bottom
 
 
 def _is_of_another_gamma(info: dict[Any, Any]) -> bool:
@@ -242,6 +269,7 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
     _require_readable(page, data, limits)
     is_gray = page.value(tiff.PHOTOMETRIC, -1) in (tiff.WHITE_IS_ZERO, tiff.BLACK_IS_ZERO)
     notes += _notes_of(tiff.profile(page, data), is_gray)
+    notes += _missing_of_strips(tiff.jpegs(page, data))
     if number:
         data = tiff.starting_at(page, data)
     with native_stderr.silenced():  # libtiff and Pillow print what they think of damaged tags
@@ -288,8 +316,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     if image.format in JPEG_FORMATS:
         from edge_app.images import jpeg
 
-        for _ in jpeg.segments(data):
-            pass
+        image.fp = jpeg.Watched(data)
     return image
 
 

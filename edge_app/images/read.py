@@ -22,7 +22,7 @@ from edge_app.images.radiograph import Limits, Radiograph
 DECODERS: Final = ("Pillow", "pydicom", "python-gdcm")
 """Packages whose version may decide a pixel; `isal` inflates to the same bytes in each."""
 
-DECODING: Final = 4
+DECODING: Final = 5
 """Raised whenever a picture is decoded, or resized, to other bytes than before: what is kept of
 pictures that were decoded otherwise is not gone on with."""
 

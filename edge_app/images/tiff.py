@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from edge_app.core.errors import ImageError
@@ -64,11 +64,13 @@ COMPRESSIONS: Final = {
 }
 """Names of tag 259's numbers, for messages."""
 
+JPEG: Final = 7
 COMMON_COMPRESSIONS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946)
 """Those that every build of Pillow decodes."""
 
 MAX_ENTRIES: Final = 100_000
 MAX_PAGES: Final = 200
+MAX_JPEGS: Final = 10_000
 MAX_NUMBERS: Final = 2_000_000
 """In all directories together, of `TAGS`."""
 
@@ -111,6 +113,11 @@ class Page(NamedTuple):
         """Of each sample; 0 if they differ."""
         found = set(self.tags.get(BITS, (1,)))
         return found.pop() if len(found) == 1 else 0
+
+    @property
+    def predictor(self) -> int:
+        """What was taken from the samples before they were compressed; 1 if nothing was."""
+        return self.value(PREDICTOR, 1)
 
     @property
     def format(self) -> int:
@@ -161,6 +168,7 @@ class Page(NamedTuple):
         number = self.value(COMPRESSION, 1)
         names = (name for name, numbers in COMPRESSIONS.items() if number in numbers)
         compression = next(names, f"method {number}")
+        compression += f" with predictor {self.predictor}" if self.predictor != 1 else ""
         return (
             f"{self.samples} {kind}samples of {self.bits or 'several'} bits, photometric "
             f"{self.value(PHOTOMETRIC, -1)}, compression {compression}"
@@ -329,6 +337,19 @@ def require_sound(page: Page, data: bytes) -> None:
     if damaged:
         kind = "tiles" if page.is_tiled else "strips"
         raise ImageError(f"is damaged: {damaged} of its {len(pieces)} deflated {kind} are broken")
+
+
+def jpegs(page: Page, data: bytes) -> Iterator[bytes]:
+    """Each strip or tile that is a JPEG of its own, but for its tables (tag 259 is 7).
+
+    None where there are more than a picture is cut into, or they overlap: looking through each
+    could take long.
+    """
+    pieces = list(zip(*page.pieces, strict=False))
+    if page.value(COMPRESSION, 1) != JPEG or len(pieces) > MAX_JPEGS:
+        return
+    if sum(size for _, size in pieces) <= len(data):
+        yield from (data[at : at + size] for at, size in pieces)
 
 
 def starting_at(page: Page, data: bytes) -> bytes:

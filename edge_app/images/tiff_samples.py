@@ -51,7 +51,7 @@ def is_needed(page: Page) -> bool:
     if (
         page.bits not in (8, 16)
         or page.value(tiff.COMPRESSION, 1) not in OF_BYTES
-        or page.value(tiff.PREDICTOR, 1) not in (1, DIFFERENCES)
+        or page.predictor not in (1, DIFFERENCES)
         or not colours <= samples <= colours + 1
         or not colours
     ):
@@ -69,6 +69,9 @@ def is_needed(page: Page) -> bool:
 
 def is_unread(page: Page) -> bool:
     """Whether it is of a kind that Pillow mistakes and that is not decoded here either."""
+    compression = page.value(tiff.COMPRESSION, 1)
+    if compression in OF_BYTES and compression not in PREDICTED and page.predictor != 1:
+        return True  # libtiff passes over such a predictor, tifffile heeds it
     if is_needed(page):
         return False
     planar = page.value(tiff.PLANAR, 1) == tiff.SEPARATE_PLANES
@@ -161,7 +164,7 @@ def _joined(page: Page, planes: Sequence[NDArray[Any]]) -> Samples:
     arrays = [plane.astype(kind, copy=False).reshape(height, width, -1) for plane in planes]
     samples = np.concatenate(arrays, axis=2)
     heeded = page.value(tiff.COMPRESSION, 1) in PREDICTED
-    if heeded and page.value(tiff.PREDICTOR, 1) == DIFFERENCES:
+    if heeded and page.predictor == DIFFERENCES:
         step = page.value(tiff.TILE_WIDTH) if page.is_tiled else width
         for start in range(0, width, step):
             part = samples[:, start : start + step]

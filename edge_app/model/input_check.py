@@ -38,6 +38,12 @@ BLANK_RANGE: Final = 8
 NO_CHECK: Final = "none: any picture is scored, also what is no chest radiograph"
 """The words for a model without an input check."""
 
+UNCHECKED: Final = (
+    "was seen by no input check, for the model has none: any picture is scored, also what is no "
+    "chest radiograph"
+)
+"""What is said of each picture that such a model scores."""
+
 NO_QUALITY: Final = "picture quality is hardly checked: a blurred or tilted film may be scored too"
 
 REFUSED_ASPECT: Final = 2.0

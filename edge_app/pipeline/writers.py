@@ -15,7 +15,6 @@ from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent, rounded
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, mark, marked
-from edge_app.model.input_check import NO_CHECK
 from edge_app.model.usual import of_normal, referred_to
 from edge_app.pipeline.words import answered_by, promises, right_above, seen_at
 
@@ -102,8 +101,6 @@ class TableWriter:
         lines += referred_to(model.manifest, self.classifier.site, usual)
         if not self.by_label:
             lines.append(RAISED_MEANS)
-        if self.classifier.check is None:
-            lines.append(f"input check: {NO_CHECK}")
         if self.classifier.site:
             lines.append(f"site file {self.classifier.site.digest[:16]}")
         self.out.write("\n".join([*lines, DISCLAIMER]) + "\n")

@@ -183,7 +183,10 @@ def _gates(model: ModelFile) -> str:
         )
         for name, gate in gates["gates"].items()
     ]
-    return f"{_verdict(gates)}\n\n{markdown_table(('gate', 'of', 'value', 'limit', ''), rows)}"
+    verdict = _verdict(gates)
+    if "note" in gates:
+        verdict += f" **It was {gates['note']}.**"
+    return f"{verdict}\n\n{markdown_table(('gate', 'of', 'value', 'limit', ''), rows)}"
 
 
 def _verdict(gates: dict[str, Any]) -> str:

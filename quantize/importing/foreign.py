@@ -272,10 +272,14 @@ class Front(NamedTuple):
 
 
 def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None, list[str]]:
-    """The size that a `Resizing` layer at the beginning gives, and a note; None without one."""
+    """The size that a `Resizing` layer at the beginning gives, and a note; None without one.
+
+    One behind an input of a size of its own stays a layer of the network.
+    """
     first = islice(_laid_open(graph), BEGINNING)
     layer = next((x for x in first if isinstance(x, layers.Resizing)), None)
-    if layer is None:
+    taken = tuple(graph.inputs[0].shape[1:3])
+    if layer is None or (None not in taken and taken != (layer.height, layer.width)):
         return None, []
     own = CROP if layer.crop_to_aspect_ratio else PAD if layer.pad_to_aspect_ratio else STRETCH
     if own != rule:

@@ -314,7 +314,7 @@ def _judged(
         print(line)  # where the comparison stands, which it qualifies
     for note in _notes(opened, source, one, results):
         console.print(note, highlight=False, soft_wrap=True)
-    outcome = record(results)
+    outcome = record(results) | ({"note": OWN_SCORES} if _is_held_to_itself(opened, source) else {})
     model = with_evidence(draft, request.out, {"": second, "float_": first}, outcome)
     request.reports.mkdir(parents=True, exist_ok=True)
     report.write(first, request.reports / "float.json")
@@ -353,6 +353,12 @@ def _chosen(
     return best.made._replace(facts={**best.made.facts, "chosen": best.facts})
 
 
+OWN_SCORES: Final = (
+    "compared with its own scores: that shows what packaging lost, not what its conversion did; "
+    "--reference names the network that it was made of"
+)
+"""What is said of the gates of a `.tflite` that is held to no other network."""
+
 UNCONFIRMED: Final = (
     "it met all gates on the images that chose its precision, and the test images do not confirm "
     "it: nothing else is tried on them, as what is tried until it passes is proven by luck; add "
@@ -360,15 +366,16 @@ UNCONFIRMED: Final = (
 )
 
 
+def _is_held_to_itself(opened: Opened, source: Opened) -> bool:
+    return isinstance(opened, ForeignTflite) and source is opened
+
+
 def _notes(
     opened: Opened, source: Opened, one: Converted, results: list[GateResult]
 ) -> Iterator[str]:
     """What is said below the comparison."""
-    if isinstance(opened, ForeignTflite) and source is opened:
-        yield (
-            "compared with its own scores: that shows what packaging lost, not what its conversion "
-            "did; --reference names the network that it was made of"
-        )
+    if _is_held_to_itself(opened, source):
+        yield OWN_SCORES
     if one.facts.get("chosen", {}).get("passed") and not all(each.passed for each in results):
         yield UNCONFIRMED
 

@@ -54,6 +54,8 @@ ATTRIBUTES = {
     "PresentationLUTShape": (0x20500020, "CS"),
     "OverlayBitsAllocated": (0x60000100, "US"),
     "OverlayBitPosition": (0x60000102, "US"),
+    "SharedFunctionalGroupsSequence": (0x52009229, "SQ"),
+    "PerFrameFunctionalGroupsSequence": (0x52009230, "SQ"),
     "PixelData": (0x7FE00010, "OW"),
 }
 LUT_DESCRIPTOR, LUT_DATA, LUT_EXPLANATION = 0x00283002, 0x00283006, 0x00283003

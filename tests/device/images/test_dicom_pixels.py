@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edge_app.images import jpeg, jpeg_scans
+from edge_app.images.phantom import synthetic_radiograph
 
 from ..pictures import attempt, encoded, radiograph, read, refusal
 from .dicom_writer import (
@@ -235,6 +236,19 @@ def test_8_bit_jpeg_whose_end_is_missing_is_told(allocated: int) -> None:
     cut = frame[: len(frame) * 3 // 4] + b"\xff\xd9"
     image = read(compressed(PICTURE, 8, JPEG_BASELINE, cut, BitsAllocated=allocated))
     assert image.warnings == (jpeg.ENDS_EARLY,)
+
+
+def test_bytes_that_are_missing_or_too_many_in_an_8_bit_jpeg_are_told() -> None:
+    picture = synthetic_radiograph(256, 3)
+    frame = encoded(picture, "JPEG", quality=90)
+    middle = len(frame) // 2
+    for other, told in (
+        (frame, ()),
+        (frame + bytes(40), ()),
+        (frame[:middle] + frame[middle + 200 :], (jpeg.ENDS_EARLY,)),
+        (frame[:middle] + frame[middle - 200 :], (jpeg.ENDS_LATE,)),
+    ):
+        assert read(compressed(picture, 8, JPEG_BASELINE, other)).warnings == told
 
 
 def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_not_told() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ..pictures import radiograph, read, refusal
-from .dicom_writer import written
+from .dicom_writer import BIG_ENDIAN, EXPLICIT, IMPLICIT, Written, written
 
 pytest.importorskip("pydicom", reason="the dicom extra is not installed")
 
@@ -50,6 +50,24 @@ def shown(data: bytes) -> tuple[str, ...]:
 )
 def test_the_first_window_that_is_one(center: Any, width: Any) -> None:
     assert shown(written(TWELVE, 16, WindowCenter=center, WindowWidth=width)) == ()
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG_ENDIAN])
+@pytest.mark.parametrize("where", ["Shared", "PerFrame"])
+def test_a_window_and_a_slope_in_functional_groups_are_the_files(where: str, syntax: str) -> None:
+    """PS3.3 C.7.6.16.2.9 and C.7.6.16.2.10, of a Secondary Capture that may have more frames."""
+    w = Written(syntax)
+    window = w.element(0x00281050, "DS", "1948") + w.element(0x00281051, "DS", "8192")
+    scale = w.element(0x00281052, "DS", "-100") + w.element(0x00281053, "DS", "2")
+    group = w.sequence(0x00289132, [window]) + w.sequence(0x00289145, [scale])
+    groups: dict[str, Any] = {f"{where}FunctionalGroupsSequence": [group]}
+    kind = "1.2.840.10008.5.1.4.1.1.7.3"
+    data = written(TWELVE >> 1, 12, syntax, SOPClassUID=kind, NumberOfFrames="1", **groups)
+    image = read(data)
+    assert image.facts["window"] == "center 1948, width 8192, LINEAR"
+    shares = (TWELVE.astype(float) - 100 - 1947.5 + 8191 / 2) / 8191
+    expected = np.clip(np.floor(shares * 256), 0, 255)
+    assert np.abs(image.pixels - expected).max() <= 1
 
 
 def test_more_windows_are_told() -> None:

@@ -14,7 +14,7 @@ import struct
 import tempfile
 import tracemalloc
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from edge_app.core.errors import ImageError
-from edge_app.images import jpeg, raster
+from edge_app.images import jpeg, jpeg_scans, raster
+from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -205,6 +206,14 @@ def test_a_png_whose_transfer_function_shows_other_grays_is_told(
     image = read(png(samples, extra=said))
     assert ["its grays are" in each for each in image.warnings] == [True] * told
     np.testing.assert_array_equal(image.pixels, PICTURE)
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"iTXt", b"zTXt", b"prVt"])
+def test_a_transfer_function_is_told_behind_a_text_that_names_pixel_data(kind: bytes) -> None:
+    text = png_chunk(kind, b"Comment\0\0\0\0\0what an IDAT chunk holds")
+    linear = png_chunk(b"cICP", bytes((1, 8, 0, 1)))
+    (warning,) = read(png(PICTURE, extra=text + linear)).warnings
+    assert "its grays are linear" in warning
 
 
 def test_a_transfer_function_that_no_viewer_heeds_is_not_told() -> None:
@@ -420,19 +429,65 @@ def test_a_jpeg_whose_end_is_missing_is_told(
         assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
 
 
-def gray_below() -> np.ndarray[Any, Any]:
-    """The gray of a decoder's filling below it, as a scanner's lid or a page is."""
-    picture = smooth(512, 256)
-    picture[-40:] = jpeg.FILLING
-    return picture
-
-
 KINDS: dict[str, dict[str, Any]] = {
     "baseline": {},
     "optimised": {"optimize": True},
     "progressive": {"progressive": True},
     "restarts": {"restart_marker_blocks": 5},
 }
+
+BEFORE_A_GAP = 60
+"""Bytes of a scan that are surely of its first rows."""
+
+
+@pytest.mark.parametrize("least", [None, 64])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_gap_in_a_jpeg_is_told_though_it_ends_in_its_own_grays(
+    mode: str, least: int | None
+) -> None:
+    """One of a part of a row leaves the end of the last row without data."""
+    picture = Image.fromarray(synthetic_radiograph(512, 3)).convert(mode)
+    data = encoded(picture, "JPEG", quality=90)
+    assert read(data, least=least).warnings == ()
+    scan = data.index(b"\xff\xda") + 14
+    for share in (0.1, 0.4, 0.7):
+        at = scan + BEFORE_A_GAP + int(share * (len(data) - scan))
+        gap = data[:at] + data[at + 400 :]
+        assert jpeg.ENDS_EARLY in read(gap, least=least).warnings
+
+
+@pytest.mark.parametrize("least", [None, 16])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("optimize", [False, True])
+def test_a_jpeg_of_which_a_part_is_shown_is_told(
+    optimize: bool, mode: str, least: int | None
+) -> None:
+    """Its header cuts rows or columns off, or bytes were put in, as on their way as text."""
+    data = encoded(Image.fromarray(smooth(512, 256)).convert(mode), "JPEG", optimize=optimize)
+    frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda") + 14
+    height, width = frame + 5, frame + 7
+    assert struct.unpack_from(">2H", data, height) == (256, 512)
+    for at, side in ((height, 128), (height, 240), (width, 256), (width, 480)):
+        cut = data[:at] + struct.pack(">H", side) + data[at + 2 :]
+        assert jpeg.ENDS_LATE in read(cut, least=least).warnings
+    at = scan + (len(data) - scan) // 2
+    twice = data[:at] + data[scan + BEFORE_A_GAP : at] + data[at:]
+    assert jpeg.ENDS_LATE in read(twice, least=least).warnings
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0", bytes(9), b"\xff", b"\xff\xff\xff", b"\0\xff"])
+@pytest.mark.parametrize("kind", ["baseline", "optimised", "progressive", "restarts"])
+def test_filling_behind_the_data_of_a_jpeg_is_not_told(kind: str, behind: bytes) -> None:
+    data = encoded(smooth(512, 256), "JPEG", **KINDS[kind])
+    assert read(data[:-2] + behind + b"\xff\xd9").warnings == ()
+    assert read(data + bytes(100_000)).warnings == ()
+
+
+def gray_below() -> np.ndarray[Any, Any]:
+    """The gray of a decoder's filling below it, as a scanner's lid or a page is."""
+    picture = smooth(512, 256)
+    picture[-40:] = jpeg.FILLING
+    return picture
 
 
 @pytest.mark.parametrize("least", [None, 64])
@@ -473,25 +528,63 @@ def test_two_pictures_of_a_jpeg_are_compared_in_little_memory() -> None:
     assert most < pixels.size * 3
 
 
-def tiff_of_jpegs(first: bytes, second: bytes, width: int, rows: int, lying: int) -> bytes:
-    """A TIFF of two strips of so many rows each, both of them a JPEG, in that orientation."""
-    start = 8 + 2 + 10 * 12 + 4
+def tiff_of_jpegs(
+    parts: Sequence[bytes], width: int, rows: int, lying: int = 1, *, tiled: bool = False
+) -> bytes:
+    """A TIFF of two strips or tiles of so many rows each, both a JPEG, in that orientation."""
+    first, second = parts
+    start = 8 + 2 + (11 if tiled else 10) * 12 + 4
     numbers = struct.pack("<4I", start + 16, start + 16 + len(first), len(first), len(second))
     tags = {256: (1, width), 257: (1, 2 * rows), 258: (1, 8), 259: (1, 7), 262: (1, 1)}
-    tags |= {273: (2, start), 274: (1, lying), 277: (1, 1), 278: (1, rows), 279: (2, start + 8)}
+    places, sizes = (2, start), (2, start + 8)
+    if tiled:
+        tags |= {274: (1, lying), 277: (1, 1), 322: (1, width), 323: (1, rows)}
+        tags |= {324: places, 325: sizes}
+    else:
+        tags |= {273: places, 274: (1, lying), 277: (1, 1), 278: (1, rows), 279: sizes}
     entries = b"".join(struct.pack("<HHII", tag, 4, *value) for tag, value in tags.items())
     head = b"II*\0" + struct.pack("<IH", 8, len(tags))
     return head + entries + bytes(4) + numbers + first + second
 
 
+@pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int, orientation: int) -> None:
+def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int, orientation: int, tiled: bool) -> None:
     """libtiff takes a strip of JPEG whose data end early for a whole one."""
     parts = [encoded(half, "JPEG") for half in np.split(smooth(512, 256), 2)]
-    assert read(tiff_of_jpegs(*parts, 512, 128, orientation)).warnings == ()
-    parts[which] = parts[which][: len(parts[which]) * 2 // 3]
-    assert read(tiff_of_jpegs(*parts, 512, 128, orientation)).warnings == (jpeg.ENDS_EARLY,)
+    size = (512, 128, orientation)
+    assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == ()
+    cut = parts[which][: len(parts[which]) * 2 // 3]
+    for part, told in (
+        (parts[which][:-2], (jpeg.LACKS_END,)),
+        (cut, (jpeg.LACKS_END, jpeg.ENDS_EARLY)),
+        (cut + b"\xff\xd9", (jpeg.ENDS_EARLY,)),
+    ):
+        parts[which] = part
+        assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == told
+
+
+@pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"progressive": True}, jpeg_scans.LACKS_SCANS),
+        ({"restart_marker_blocks": 3}, jpeg_scans.LACKS_INTERVALS),
+    ],
+)
+def test_a_tiff_with_a_jpeg_that_lacks_scans_or_restart_intervals_is_told(
+    options: dict[str, Any], message: str, which: int, tiled: bool
+) -> None:
+    parts = [encoded(half, "JPEG", **options) for half in np.split(smooth(512, 256), 2)]
+    assert read(tiff_of_jpegs(parts, 512, 128, tiled=tiled)).warnings == ()
+    part = parts[which]
+    if "progressive" in options:
+        parts[which] = part[: part.rindex(b"\xff\xda")] + b"\xff\xd9"
+    else:
+        parts[which] = part[: part.index(b"\xff\xd2")] + part[part.index(b"\xff\xd4") :]
+    assert read(tiff_of_jpegs(parts, 512, 128, tiled=tiled)).warnings == (message,)
 
 
 def test_shrinking_forgives_neither_size_nor_damage() -> None:

@@ -136,7 +136,9 @@ def test_no_whole_jpeg_is_told(draw: st.DataObject) -> None:
     options[distance] = draw.draw(st.sampled_from([0, 1, 2, 3, 5, 8, 64]))
     picture = np.random.default_rng(0).integers(0, 256, (height, width), np.uint8)
     mode = draw.draw(st.sampled_from(["L", "RGB", "CMYK"]))
-    assert missing(saved(mode, picture, **options)) is None
+    data = saved(mode, picture, **options)
+    assert missing(data) is None
+    assert not {jpeg.ENDS_EARLY, jpeg.ENDS_LATE} & set(read(data).warnings)
 
 
 @settings(deadline=None, max_examples=400)

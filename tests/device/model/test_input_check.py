@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from edge_app import DISCLAIMER
+from edge_app.clinic import statements
 from edge_app.core.errors import ModelError
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model import archive, model_file
@@ -25,6 +26,7 @@ from edge_app.model.input_check import (
     ASPECT,
     BLANK,
     KINDS,
+    UNCHECKED,
     Features,
     InputCheck,
     Weights,
@@ -248,7 +250,13 @@ def test_a_model_without_a_check_scores_anything_and_says_that_it_has_none(
     answer = json.loads(done.stdout)
     assert done.returncode == 0
     assert answer["input_check"] is None
+    assert UNCHECKED in answer["warnings"]
+    assert UNCHECKED in statements.stated(answer, bare.labels).remarks
     assert len(answer["findings"]) == len(LABELS)
+    page = tmp_path / "page.html"
+    for form in ((), ("--csv",), ("--html", page)):
+        assert UNCHECKED in run("classify", *form, "--model", bare.path, letter).stdout
+    assert UNCHECKED in page.read_text()
 
 
 # --- the arithmetic ------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from edge_app.classifier import Classifier
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation.report import read as read_report
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.model.input_check import UNCHECKED
 from edge_app.model.model_file import read
 
 from ..conftest import Run
@@ -147,7 +148,7 @@ def test_its_warning_about_a_long_picture_is_of_what_is_done_with_it(run: Run, w
     }
     warnings = {name: " ".join(answer["warnings"]) for name, answer in said.items()}
     assert "stretched to a square" in warnings["one-label"]
-    assert warnings["three-exclusive"] == ""
+    assert warnings["three-exclusive"] == UNCHECKED
     assert "middle part alone" in warnings["forty-labels"]
 
 

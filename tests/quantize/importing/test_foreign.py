@@ -259,6 +259,20 @@ def test_a_resizing_layer_gives_the_size_and_has_to_fit_the_rule(
     assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
 
 
+def test_a_resizing_layer_behind_an_input_of_another_size_stays_in_the_network(
+    tmp_path: Path,
+) -> None:
+    image = keras.Input((64, 80, 1))
+    x = layers.Resizing(32, 40, crop_to_aspect_ratio=True, name="fit")(image)
+    path = tmp_path / "larger.keras"
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(3, 3)(x))
+    keras.Model(image, layers.Dense(1, "sigmoid")(x)).save(path)
+    foreign = open_foreign(path, Given(mean=(0.0,), std=(255.0,)))
+    assert (foreign.spec.height, foreign.spec.width) == (64, 80)
+    assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
+    assert not any("done by the device" in note for note in foreign.notes)
+
+
 class Subclassed(keras.Model):
     """A network with a call of its own."""
 

@@ -23,7 +23,7 @@ from edge_app.model.model_file import ModelFile, read
 from quantize.cli import app
 from quantize.importing.convert import Converted
 from quantize.importing.data import decoded_images
-from quantize.importing.pipeline import UNCONFIRMED, _notes
+from quantize.importing.pipeline import OWN_SCORES, UNCONFIRMED, _notes
 
 
 class Done(NamedTuple):
@@ -86,7 +86,9 @@ def test_what_is_packaged_as_it_came_loses_nothing(own: Path, tmp_path: Path) ->
     broken = {name for name, gate in gates.items() if not gate["passed"]}
     assert broken <= CHANCE | unseen, done.said
     assert gates["agreement"]["value"] == 1
-    assert "--reference names the network" in done.said
+    assert OWN_SCORES in done.said
+    assert done.model.manifest["quantization"]["gates"]["note"] == OWN_SCORES
+    assert OWN_SCORES in (tmp_path / "out-reports" / "MODEL_CARD.md").read_text()
     answers = [read_report(tmp_path / "out-reports" / f"{x}.json") for x in ("float", "int8")]
     float_logits, logits = (each.evaluated.logits for each in answers)
     np.testing.assert_allclose(logits, float_logits, atol=1e-3)
@@ -190,7 +192,7 @@ def test_a_shipped_input_check_comes_along_where_the_network_sees_its_detail(
     line[2] = str(done.out)
     said = CliRunner().invoke(application("classify"), line).output
     assert "withheld" not in said
-    assert "input check: none: any picture is scored" in said
+    assert "warning: the picture was seen by no input check" in said
 
 
 def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
