@@ -44,6 +44,7 @@ PATIENT: Final = ("patientid", "patient", "patients")
 NO_SCORES: Final = (
     *("overall", "percentile", "flagged", "above", "aboveppv", "raised"),
     *("operatingpoint", "modelsha256", "site", "warnings", "withheld", "error", "note"),
+    *("modeldigest", "threshold", "usually", "caution"),
 )
 """Columns of `classify --csv` that are no label's."""
 

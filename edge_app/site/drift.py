@@ -10,7 +10,7 @@ over all of the looks. A quantity is as before only where a large change would h
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from edge_app.core.errors import ReportError
 from edge_app.core.plain_text import percent
 from edge_app.model.model_file import ModelFile
 from edge_app.site import two_samples
-from edge_app.site.results import Period
+from edge_app.site.results import Period, in_words
 from edge_app.site.two_samples import Mean
 
 if TYPE_CHECKING:
@@ -164,6 +164,7 @@ def drift(period: Period, model: ModelFile, site: Site | None, looks: int) -> di
         "images": len(period.overall),
         "withheld": period.withheld,
         "refused": period.refused,
+        "left_out": [{"why": why, "answers": count} for why, count in period.left_out],
         "looks": looks,
         "level": LEVEL,
         "quantities": [each._asdict() for each in quantities],
@@ -272,6 +273,7 @@ def summary(found: Mapping[str, Any]) -> str:
     lines = [
         f"{found['model']['name']}: {found['images']} images, {found['withheld']} withheld, "
         f"{found['refused']} could not be read; reference: {found['reference']}",
+        *_left_out(found["left_out"]),
         f"in {found['looks']} looks together a change is told where there is none with a "
         f"probability of {found['level']:g} at most: p counts below {alone:.1g}",
         "",
@@ -290,6 +292,11 @@ def summary(found: Mapping[str, Any]) -> str:
         TOO_FEW: "nothing can be said of so few images",
     }
     return "\n".join([*lines, "", words[found["verdict"]], found["disclaimer"]])
+
+
+def _left_out(answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    said = in_words((each["why"], each["answers"]) for each in answers)
+    return [f"left out: {said}"] if said else []
 
 
 def _in_words(quantity: Mapping[str, Any], alone: float) -> str:

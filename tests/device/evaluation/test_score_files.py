@@ -17,8 +17,11 @@ from edge_app.evaluation.of_scores import report_of
 from edge_app.evaluation.score_files import ScoresError, log_odds, matched, read
 from edge_app.evaluation.truth import read as read_truth
 from edge_app.model.labels import Label, Labels
+from edge_app.model.model_file import locate
+from edge_app.model.model_file import read as model_file
 from edge_app.pipeline import parquet
 
+from ..conftest import Run
 from ..scores import study, write_csv
 
 
@@ -85,6 +88,13 @@ def test_what_classify_prints_is_a_file_of_scores(tmp_path: Path) -> None:
     assert scores.labels == ("X", "Y")
     assert scores.images == ["a.png", "b.png"]
     assert scores.refused == [("c.png", "no such file"), ("d.png", "its findings were withheld")]
+
+
+def test_no_column_of_what_classify_prints_now_is_taken_for_a_label(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    path = text(tmp_path / "a.csv", run("classify", "--csv", picture).stdout)
+    assert read(path).labels == model_file(locate("cxr-cnn28")).labels.names
 
 
 def test_percentages_are_not_taken_for_logits(tmp_path: Path) -> None:
