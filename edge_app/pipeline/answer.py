@@ -80,7 +80,8 @@ class Cell(TypedDict):
 
 
 class PeakAnswer(TypedDict):
-    """Where a finding's evidence is highest; null where no place of its map stands out."""
+    """Where a finding's evidence is highest; null where no place of its map stands out, and where
+    the model's peaks were not shown to hit more findings than the middle of the picture does."""
 
     label: str
     peak: Place | None
