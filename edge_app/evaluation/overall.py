@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core.plain_text import rounded
 from edge_app.evaluation.metrics import (
     Floats,
     Ranked,
@@ -112,7 +113,7 @@ def _share(
     if found["value"] in (0, 1) and found["low"] is not None and found["low"] == found["high"]:
         low, high = of_all_or_none(found["value"], among, patients)
         ends = {"low": low, "high": high}
-        found |= {key: round(end, 6) if math.isfinite(end) else None for key, end in ends.items()}
+        found |= {key: rounded(end) if math.isfinite(end) else None for key, end in ends.items()}
     return found
 
 
@@ -126,4 +127,4 @@ def _metric(values: Floats) -> dict[str, Any]:
     value, drawn = float(values[0]), values[1:]
     low, high = interval(drawn) if math.isfinite(value) else (math.nan, math.nan)
     found = {"value": value, "low": low, "high": high}
-    return {key: round(each, 6) if math.isfinite(each) else None for key, each in found.items()}
+    return {key: rounded(each) if math.isfinite(each) else None for key, each in found.items()}

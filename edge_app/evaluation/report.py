@@ -27,6 +27,7 @@ from edge_app.core import strict_json
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ReportError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
+from edge_app.core.plain_text import decimal, rounded
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
@@ -282,7 +283,7 @@ def _again(
 
 
 def _plain(value: float) -> float | None:
-    return round(float(value), 6) if math.isfinite(value) else None
+    return rounded(value) if math.isfinite(value) else None
 
 
 def _predicted(scores: Floats, threshold: float | None) -> NDArray[np.bool_]:
@@ -384,8 +385,8 @@ def interval_text(metric: Mapping[str, Any]) -> str:
     if metric["value"] is None:
         return "not computable"
     if metric["low"] is None:
-        return f"{metric['value']:.3f} (no interval)"
-    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+        return f"{decimal(metric['value'])} (no interval)"
+    return f"{decimal(metric['value'])} ({decimal(metric['low'])} to {decimal(metric['high'])})"
 
 
 def write(report: Report, path: Path) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError, UsageError
 from edge_app.core.files import UnreadableError, read_bounded
-from edge_app.core.plain_text import percent, plain
+from edge_app.core.plain_text import percent, plain, rounded
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.proportions import of_area
 from edge_app.evaluation.report import Report, interval_text
@@ -219,7 +219,7 @@ def _row(
 def _metric(values: Floats) -> Metric:
     """The first is that of all images, the others are of bootstrap samples."""
     found = [values[0], *(interval(values[1:]) if np.isfinite(values[0]) else (np.nan, np.nan))]
-    value, low, high = (round(float(v), 6) if np.isfinite(v) else None for v in found)
+    value, low, high = (rounded(v) if np.isfinite(v) else None for v in found)
     return {"value": value, "low": low, "high": high}
 
 

@@ -150,7 +150,9 @@ class CsvWriter:
         marks = [] if findings.by_label else findings.marked
         raised = "|".join(finding.label for finding in marks)
         known = any(finding.ppv for finding in found)
-        ppv = [f"{finding.ppv.value:.3f}" if finding.ppv else "" for finding in found if known]
+        ppv = [
+            f"{rounded(finding.ppv.value):.6f}" if finding.ppv else "" for finding in found if known
+        ]
         warnings, withheld = "; ".join(findings.warnings), str(bool(findings.withheld)).lower()
         self.rows.writerow(
             [

@@ -52,6 +52,7 @@ def of_thousand(performance: Mapping[str, Any]) -> dict[str, str]:
         "false_alarms": normal == 1,
         "missed": found == 1,
     }
+    always = dict.fromkeys(known, False) | {"flagged": found == 1 and normal == 0}
     return {
         name: "none"
         if value is None
@@ -59,6 +60,8 @@ def of_thousand(performance: Mapping[str, Any]) -> dict[str, str]:
         if never[name]
         else "fewer than 1"
         if value <= 0.5
+        else "more than 999"
+        if value >= 999.5 and not always[name]
         else f"{value:.0f}"
         for name, value in known.items()
     }

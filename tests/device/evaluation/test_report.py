@@ -22,6 +22,7 @@ from edge_app.evaluation.report import (
     Report,
     dataset_digest,
     decisions_kept,
+    interval_text,
     logit_rms,
     read,
     write,
@@ -465,3 +466,18 @@ def test_a_report_of_an_unknown_kind_is_refused(tmp_path: Path, change: dict[str
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ReportError, match="no kind that is known"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.9641, 0.999612, "0.998 (0.964 to > 0.999)"),
+        (0.9641, 1.0, "0.998 (0.964 to 1.000)"),
+        (0.0003, 0.5, "0.998 (< 0.001 to 0.500)"),
+    ],
+)
+def test_no_end_of_an_interval_reads_as_all_or_none_unless_it_is(
+    low: float, high: float, words: str
+) -> None:
+    metric = {"value": 0.998, "low": low, "high": high}
+    assert interval_text(metric) == words

@@ -392,6 +392,11 @@ def test_no_rounding_says_that_nothing_is_missed() -> None:
     assert percent(found["npv"]["value"]) == "> 99.9 %"
     all_found = {**found, "sensitivity": {"value": 1.0, "low": 0.9, "high": 1.0}}
     assert thousand(all_found).endswith(". 0 with a finding are not flagged.")
+    for normal, words in ((0.0004, "more than 999"), (0.0, "1000")):
+        nearly = {**all_found, "specificity": {"value": normal, "low": 0.0, "high": 0.1}}
+        flagged = {"value": 1000 * (1 - 0.9996 * normal), "low": 990.0, "high": 1000.0}
+        nearly["per_thousand"] = {**found["per_thousand"], "flagged": flagged}
+        assert thousand(nearly).startswith(f"Of 1,000 images {words} are flagged: ")
 
 
 def test_no_end_of_an_interval_is_rounded_to_none_or_all() -> None:
