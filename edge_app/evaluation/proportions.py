@@ -161,7 +161,12 @@ def unseen(patients: int, labels: int) -> float:
 
 
 def weighted_share(
-    hits: Bools, among: Bools, patients: NDArray[Any], weights: Floats, stratum: Bools
+    hits: Bools,
+    among: Bools,
+    patients: NDArray[Any],
+    weights: Floats,
+    stratum: Bools,
+    unseen: Bools | None = None,
 ) -> Estimate:
     """The share of hits among some of N images, two kinds of which stand for more or fewer others.
 
@@ -173,6 +178,8 @@ def weighted_share(
         patients: N, whose images these are.
         weights: N, what each image stands for; the same for all images of a kind.
         stratum: N, which images are of the first kind.
+        unseen: N, images like which some may be that a share of all or none has not met: what
+            these stand for says how much they would change. Those among which it is if None.
     """
     if not among.any():
         return NOTHING
@@ -193,6 +200,8 @@ def weighted_share(
     else:  # each patient counts once, at what his images stand for (Kish, Survey Sampling, 1965)
         alone = held[held > 0] / clusters.sums(among)[held > 0]
         independent = float(alone.sum() ** 2 / np.square(alone).sum())
+        met = float(part[among].mean())
+        independent *= met / weights[among if unseen is None else unseen].max(initial=met)
     return wilson(value, independent * _few(there))
 
 
