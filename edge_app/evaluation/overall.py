@@ -15,6 +15,7 @@ from edge_app.evaluation.metrics import (
     Resampled,
     calibration_error,
     interval,
+    of_several,
     summed,
 )
 from edge_app.evaluation.proportions import of_all_or_none, of_area
@@ -55,14 +56,17 @@ def judged(
     findings = list(labels.findings)
     truth = labels.not_normal(targets)
     areas = Ranked.of(truth, probability).areas(*drawn)
+    auroc, precision = _metric(areas.auroc), _metric(areas.average_precision)
+    if not of_several(drawn.whose, truth, ~truth):
+        auroc, precision = ({**each, "low": None, "high": None} for each in (auroc, precision))
     named = _named(targets[:, findings], scores[:, findings])
     points = facts["operating_points"] if facts else {}
     whole: Any = {
         "images": len(truth),
         "not_normal": int(truth.sum()),
         "method": method,
-        "auroc": of_area(cast("Metric", _metric(areas.auroc)), truth, patients),
-        "average_precision": _without_width(_metric(areas.average_precision)),
+        "auroc": of_area(cast("Metric", auroc), truth, patients),
+        "average_precision": _without_width(precision),
         "calibration_error": _metric(calibration_error(truth, probability, *drawn)),
         "operating_points": {
             name: {
@@ -110,6 +114,8 @@ def _share(
     with np.errstate(invalid="ignore", divide="ignore"):
         total = summed(drawn.weights, among, drawn.whose)
         found = _metric(summed(drawn.weights, hits & among, drawn.whose) / total)
+    if not of_several(drawn.whose, among):
+        return {**found, "low": None, "high": None}
     if found["value"] in (0, 1) and found["low"] is not None and found["low"] == found["high"]:
         low, high = of_all_or_none(found["value"], among, patients)
         ends = {"low": low, "high": high}

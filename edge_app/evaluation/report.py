@@ -35,6 +35,7 @@ from edge_app.evaluation.metrics import (
     Resampled,
     calibration_error,
     interval,
+    of_several,
     whole_and_resampled,
 )
 from edge_app.evaluation.overall import judged
@@ -231,6 +232,11 @@ def _with_intervals(
                 alone = np.array([interval(groups[each][name][1:]) for each in known])
                 own = np.array([ends[each][name] for each in known]).reshape(-1, 2)
                 low, high = of_mean_area((low, high), alone.reshape(-1, 2), own)
+            elif isinstance(group, int) and not of_several(
+                drawn.whose,
+                *_kinds(name, targets[:, group], _predicted(scores[:, group], thresholds[group])),
+            ):
+                low = high = math.nan
             elif value in (0, 1) and low == high:
                 if isinstance(group, int):
                     truth, at = targets[:, group], _predicted(scores[:, group], thresholds[group])
@@ -242,6 +248,14 @@ def _with_intervals(
         group: {name: _metric(each[0], *ends[group][name]) for name, each in metrics.items()}
         for group, metrics in groups.items()
     }
+
+
+def _kinds(name: str, truth: Bools, predicted: Bools) -> list[Bools]:
+    """The kinds of images that a metric takes several patients of, each."""
+    if name in SHARES:
+        return [SHARES[name](truth, predicted)]
+    kinds = {"auroc": [truth, ~truth], "average_precision": [truth], "f1": [truth]}
+    return kinds.get(name, [])
 
 
 def _of_extreme(

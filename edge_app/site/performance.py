@@ -148,7 +148,7 @@ def _moved(
             for each, still in zip(rates, certain, strict=True)
         ]
         corners = [quantity(s, f, point[2]).real for s in ends[0] for f in ends[1]]
-        return Estimate(value, *(float(each) for each in (np.min(corners), np.max(corners))), 0.0)
+        return Estimate(value, float(np.min(corners)), float(np.max(corners)), 0.0)
     slopes = [
         quantity(*(x + STEP * 1j * (place == axis) for place, x in enumerate(point))).imag / STEP
         for axis in range(3)
