@@ -10,6 +10,7 @@ over all of the looks. A quantity is as before only where a large change would h
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -59,8 +60,10 @@ class Reference(NamedTuple):
         """How many images tell as much of a quantity as one independent one.
 
         Where patients have several images each that are alike, more; a later period is taken to
-        have as many a patient.
+        have as many a patient. Who is withheld is known of other images than those seen.
         """
+        if name == WITHHELD:
+            return self.a_patient
         known = self.means[name].effective
         return max(1.0, self.seen / known) if 0 < known < math.inf else self.a_patient
 
@@ -101,7 +104,9 @@ def reference_of(model: ModelFile, site: Site | None, point: str | None = None) 
         ReportError: the model states nothing to compare with.
     """
     check = model.manifest.get("input_check")
-    withheld = {WITHHELD: _rate(check["flagged"], math.inf)} if check else {}
+    withheld = {}
+    if check:
+        withheld[WITHHELD] = _rate(check["flagged"], _counted(check["limits_from"])[1])
     if site:
         stated = site.content["reference"]
         findings = {name: Mean(**each) for name, each in stated["findings"].items()}
@@ -125,12 +130,28 @@ def reference_of(model: ModelFile, site: Site | None, point: str | None = None) 
     points, usually = overall["operating_points"], overall["usually"]
     worth = points.get(point or "", points[overall["default_operating_point"]])
     flagged = usually * worth["sensitivity"] + (1 - usually) * (1 - worth["specificity"])
+    images, patients = _counted(overall["fitted_on"])
     of_findings = {
-        model.labels[channel].name: _rate(prevalence[channel], math.inf)
+        model.labels[channel].name: _rate(prevalence[channel], patients)
         for channel in model.labels.findings
     }
-    known = {OVERALL: _rate(usually, math.inf), FLAGGED: _rate(flagged, math.inf), **withheld}
-    return Reference("the model's validation images", 1.0, math.inf, None, known | of_findings)
+    known = {OVERALL: _rate(usually, patients), FLAGGED: _rate(flagged, patients), **withheld}
+    each = images / patients if math.isfinite(images) else 1.0
+    return Reference(
+        *("the model's validation images", each, patients, None, known | of_findings),
+        *(int(images) if math.isfinite(images) else 0, each),
+    )
+
+
+OF_PATIENTS: Final = re.compile(r"\b(\d+) images of (\d+) patients\b")
+
+
+def _counted(fitted_on: str | None) -> tuple[float, float]:
+    """Images and patients that a model was fitted on, by its words; infinite where these do not
+    say. Nothing tells how alike a patient's images are, so that the patients count."""
+    found = OF_PATIENTS.search(fitted_on or "")
+    counts = [float(each) for each in found.groups()] if found else [0.0]
+    return (counts[0], counts[1]) if min(counts) > 0 else (math.inf, math.inf)
 
 
 def _rate(value: float, effective: float) -> Mean:
@@ -226,11 +247,22 @@ def _tested(
             before.value,
             round(mean.value, 6),
             False,
-            two_samples.same_mean(before, mean)
+            two_samples.same_mean(_if_it_were(before, mean, reference, name), mean)
             if min(mean.effective, before.effective) >= two_samples.INDEPENDENT
             else None,
             *_verdict(images, needed),
         )
+
+
+def _if_it_were(before: Mean, now: Mean, reference: Reference, name: str) -> Mean:
+    """What is compared with, as uncertain as it would be if nothing had changed.
+
+    Of few images a rare finding's rate may be none: as large as now it would have spread more.
+    """
+    if reference.quantiles is not None and name != WITHHELD:
+        return before
+    larger = _rate(max(before.value, now.value), before.effective)
+    return before._replace(spread=max(before.spread, larger.spread))
 
 
 def _verdict(images: int, needed: float) -> tuple[str, int | None]:

@@ -119,6 +119,31 @@ def test_without_a_site_file_the_models_own_rates_are_the_reference() -> None:
     assert told[drifting.OVERALL] == CHANGED
 
 
+def test_the_models_own_rates_are_no_better_known_than_its_images_tell() -> None:
+    """Those of 2,238 images of 633 patients: where one bears a finding, three may elsewhere, though
+    nothing changed. At one look at 5 % told of a change."""
+    manifest, labels = model().manifest, model().labels
+    rates = np.append(np.linspace(0.0008, 0.03, len(labels) - 1), 0.6)
+    generator, told = np.random.default_rng(3), 0
+    for _ in range(60):
+        seen = generator.binomial(2238, rates) / 2238
+        overall = {**manifest["overall"], "usually": float(generator.binomial(2238, 0.4) / 2238)}
+        checked = {
+            **manifest["input_check"],
+            "flagged": float(generator.binomial(2238, 0.005) / 2238),
+        }
+        stated = {"prevalence": seen.tolist(), "overall": overall, "input_check": checked}
+        made = model()._replace(manifest={**manifest, **stated})
+        spread = generator.gamma(2, 0.5, (4000, len(labels)))
+        later = np.minimum(rates * spread, 1)[:, labels.findings]
+        probability = generator.beta(4, 6, 4000)
+        answers = Period(
+            model().sha256, None, probability, np.empty(0, bool), later, generator.poisson(20), 0
+        )
+        told += drift(answers, made, None, 1)["verdict"] == CHANGED
+    assert told <= 6
+
+
 def test_flagged_images_are_compared_with_the_rate_of_their_own_operating_point() -> None:
     overall = model().manifest["overall"]
     told = period(None, 2000)
