@@ -4,7 +4,8 @@ A quantity has changed where that is both sure and large: a test rejects that no
 the difference is one that matters. The level of the tests, 0.05, is shared among all looks that
 are planned (Bonferroni: Dunn, JASA 56, 1961) and, in each of them, among the quantities (Holm,
 1979): so that a site where nothing changes is told of a change with a probability of 0.05 at most
-over all of the looks. A quantity is as before only where a large change would have been seen.
+over all of the looks. A quantity is as before only where a large change would have been seen, and
+none is: what is far off and may be so by chance is not sure.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ Floats = NDArray[np.float64]
 
 KIND: Final = "edge-cxr drift"
 LEVEL: Final = 0.05
-CHANGED, AS_BEFORE, TOO_FEW = "changed", "as before", "too few"
+LEAST_TOLD: Final = 1e-15
+"""A smaller probability is lost in the digits of what it is computed from."""
+CHANGED, AS_BEFORE = "changed", "as before"
+UNSURE, TOO_FEW = "not sure", "too few"
 
 
 class Reference(NamedTuple):
@@ -76,7 +80,7 @@ class Quantity(NamedTuple):
         before, now: mean, share, or None and the population stability index.
         is_index: whether `now` is that index.
         probability: of so large a difference if nothing changed; None where too few images tell.
-        verdict: one of `CHANGED`, `AS_BEFORE`, `TOO_FEW`.
+        verdict: one of `CHANGED`, `AS_BEFORE`, `UNSURE`, `TOO_FEW`.
         needed: images in which a large change would be seen; None where no number would do.
     """
 
@@ -173,7 +177,7 @@ def drift(period: Period, model: ModelFile, site: Site | None, looks: int) -> di
     reference = reference_of(model, site, period.point)
     level = LEVEL / looks
     quantities = _judged(period, reference, model, level)
-    said = [each for each in quantities if each.verdict != TOO_FEW]
+    said = [each for each in quantities if each.verdict in (CHANGED, AS_BEFORE)]
     return {
         "kind": KIND,
         "schema_version": 1,
@@ -211,12 +215,17 @@ def _judged(period: Period, reference: Reference, model: ModelFile, level: float
     tested = list(_tested(period, reference, model, level))
     known = [each for each in tested if each.probability is not None]
     sure = two_samples.holm([each.probability or 0.0 for each in known], level)
-    changed = {
-        each.name
-        for each, rejected in zip(known, sure, strict=True)
-        if rejected and _large(each, reference)
-    }
-    return [each._replace(verdict=CHANGED) if each.name in changed else each for each in tested]
+    rejected = {each.name for each, at in zip(known, sure, strict=True) if at}
+    return [
+        each
+        if not _large(each, reference)
+        else each._replace(verdict=CHANGED)
+        if each.name in rejected
+        else each._replace(verdict=UNSURE)
+        if each.verdict == AS_BEFORE
+        else each
+        for each in tested
+    ]
 
 
 def _tested(
@@ -315,7 +324,7 @@ def summary(found: Mapping[str, Any]) -> str:
     for each in quantities:
         before = "" if each["before"] is None else percent(each["before"])
         now = f"{each['now']:.3f}" if each["is_index"] else percent(each["now"])
-        probability = "" if each["probability"] is None else f"{each['probability']:.2g}"
+        probability = _probability(each["probability"])
         verdict = _in_words(each, alone)
         lines.append(f"{each['name']:<{width}}  {before:>8}  {now:>8}  {probability:>8}  {verdict}")
     words = {
@@ -324,6 +333,12 @@ def summary(found: Mapping[str, Any]) -> str:
         TOO_FEW: "nothing can be said of so few images",
     }
     return "\n".join([*lines, "", words[found["verdict"]], found["disclaimer"]])
+
+
+def _probability(found: float | None) -> str:
+    if found is None:
+        return ""
+    return f"{found:.2g}" if found > LEAST_TOLD else f"< {LEAST_TOLD:g}"
 
 
 def _left_out(answers: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -336,7 +351,9 @@ def _in_words(quantity: Mapping[str, Any], alone: float) -> str:
     if words == TOO_FEW:
         needed = quantity["needed"]
         words += f": {needed} images would do" if needed else ": so is the reference"
+    limit = two_samples.MOVED if quantity["is_index"] else f"a factor of {two_samples.NOTABLE}"
+    if words == UNSURE:
+        words += f": off by {limit} or more, and that may be chance"
     elif words == AS_BEFORE and quantity["probability"] < alone:
-        limit = two_samples.MOVED if quantity["is_index"] else f"a factor of {two_samples.NOTABLE}"
         words = f"changed, but by less than {limit}"
     return f"{words} (population stability index)" if quantity["is_index"] else words

@@ -18,7 +18,7 @@ from edge_app.model.overall import OverallScore
 from edge_app.model.site import Site
 from edge_app.site import drift as drifting
 from edge_app.site.calibrate import calibrate
-from edge_app.site.drift import AS_BEFORE, CHANGED, TOO_FEW, drift
+from edge_app.site.drift import AS_BEFORE, CHANGED, TOO_FEW, UNSURE, drift
 from edge_app.site.labelled_set import pooled
 from edge_app.site.results import Maker, Period, read
 from edge_app.site.target import Target
@@ -117,6 +117,7 @@ def test_without_a_site_file_the_models_own_rates_are_the_reference() -> None:
     told = verdicts(found)
     assert drifting.SCORES not in told  # their distribution is not in the model file
     assert told[drifting.OVERALL] == CHANGED
+    assert "< 1e-15  changed" in drifting.summary(found)  # and not 0, which it is not
 
 
 def test_the_models_own_rates_are_no_better_known_than_its_images_tell() -> None:
@@ -142,6 +143,21 @@ def test_the_models_own_rates_are_no_better_known_than_its_images_tell() -> None
         )
         told += drift(answers, made, None, 1)["verdict"] == CHANGED
     assert told <= 6
+
+
+def test_what_is_far_off_and_not_sure_is_not_as_before() -> None:
+    """A quarter fewer flags than before, with a p of some hundredths: a doubling would be seen."""
+    site = site_of(patients=300)
+    before = site.content["reference"]["flagged"]["value"]
+    answers = period(site, 300)
+    flagged = np.arange(len(answers.flagged)) < 0.75 * before * len(answers.flagged)
+    found = drift(answers._replace(flagged=flagged), model(), site, 12)
+    (told,) = (each for each in found["quantities"] if each["name"] == drifting.FLAGGED)
+    assert told["needed"] < len(flagged)
+    assert 0.05 / 12 / 18 < told["probability"] < 0.05
+    assert told["verdict"] == UNSURE
+    assert f"{drifting.FLAGGED} " in drifting.summary(found)
+    assert "not sure: off by a factor of 1.25 or more" in drifting.summary(found)
 
 
 def test_flagged_images_are_compared_with_the_rate_of_their_own_operating_point() -> None:
