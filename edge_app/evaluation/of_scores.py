@@ -106,6 +106,12 @@ def report_of(
         require_just_one(borne, evaluated.images.tolist(), first=SCORED)
     _require_different(path, evaluated, truth.labels, head)
     points, default = _points(evaluated, truth.labels, calibration, head, like)
+    unjudged = _with_others(told, truth.labels, evaluated)
+    if unjudged:
+        notes.append(
+            f"images as a whole are not judged: {unjudged} that seem normal bear labels that are "
+            "not judged"
+        )
     notes += map(printable, denied(evaluated.targets, truth.labels))
     notes += _notes(evaluated, left_out, like)
     return report.build(
@@ -123,8 +129,16 @@ def report_of(
         calibration=calibration,
         operating_points=points,
         operating_point=default,
+        whole=not unjudged,
         resamples=resamples,
     )
+
+
+def _with_others(told: Truth, judged: Labels, evaluated: Evaluated) -> int:
+    """How many images bear nothing that is judged, and are not normal by what is told of them."""
+    known = dict(zip(told.images, told.labels.not_normal(told.targets).tolist(), strict=True))
+    ill = np.array([known[image] for image in evaluated.images.tolist()])
+    return int((ill & ~judged.not_normal(evaluated.targets)).sum())
 
 
 def _dataset(

@@ -373,3 +373,28 @@ def test_a_path_of_many_folders_is_tried_no_longer_than_names_are(
     assert matched(Path("x.csv"), [name], ["1.png", "siteA/1.png"], ["b/2.png"]) == [1]
     assert matched(Path("x.csv"), [name], ["siteB/1.png"], ["2.png"]) == [None]
     assert len(tried) < 10
+
+
+def test_images_with_a_finding_that_is_not_judged_are_not_called_normal(tmp_path: Path) -> None:
+    """Of scores of one label alone nobody is told how well they find what is not normal."""
+    made = study()
+    labels = text(
+        tmp_path / "labels.csv",
+        "image,labels\n"
+        + "".join(
+            f"{image},{'|'.join(np.array(made.labels)[row > 0]) or 'none'}\n"
+            for image, row in zip(made.images, made.targets, strict=True)
+        ),
+    )
+    whole = write_csv(tmp_path / "all.csv", made.images, made.labels, made.scores)
+    part = write_csv(tmp_path / "part.csv", made.images, made.labels[:1], made.scores[:, :1])
+    truth = read_truth(labels)
+    told = report_of(whole, truth, resamples=20).content["overall"]
+    assert told is not None
+    assert told["not_normal"] == made.targets.any(axis=1).sum()
+    content = report_of(part, truth, resamples=20).content
+    assert content["overall"] is None
+    others = (made.targets[:, 1:].any(axis=1) & (made.targets[:, 0] == 0)).sum()
+    assert any(
+        f"not judged: {others} that seem normal bear" in n for n in content["dataset"]["notes"]
+    )
