@@ -20,9 +20,15 @@ def with_ends(estimate: Mapping[str, Any]) -> str:
     """``8.1 % (6.0 to 10.4)``."""
     if estimate["value"] is None:
         return "not computable"
-    if estimate["low"] is None:
-        return percent(estimate["value"])
     return f"{percent(estimate['value'])} {ends(estimate)}"
+
+
+def prevalence(site: SiteDocument) -> str:
+    """As it was counted, with its interval, or as it was stated."""
+    known = site["prevalence"]
+    if known["stated"]:
+        return f"as stated: {percent(known['value'])}"
+    return f"counted: {with_ends(known)}"
 
 
 def ends(estimate: Mapping[str, Any]) -> str:
@@ -82,13 +88,12 @@ def thousand(performance: Mapping[str, Any]) -> str:
 def summary(site: SiteDocument) -> str:
     """The site file for a terminal."""
     data, overall, before = site["data"], site["overall"], site["before"]
-    stated = "as stated" if site["prevalence"]["stated"] else "counted"
     lines = [
         f"{site['model']['name']} on {data['images']} images of {data['patients']} patients: "
         f"{data['bearing']['images']} of {data['bearing']['patients']} patients with a finding, "
         f"{data['normal']['images']} of {data['normal']['patients']} normal",
         *(f"note: {note}" for note in data["notes"]),
-        f"prevalence of findings, {stated}: {with_ends(site['prevalence'])}",
+        f"prevalence of findings, {prevalence(site)}",
         f"target: {site['target']['words']}",
         "",
         f"{'95 % intervals over patients':<34}{'at this site':>26}{'the model as it came':>26}",

@@ -454,3 +454,10 @@ def test_the_interval_of_predictive_values_holds_the_truth_where_few_are_flagged
         ppv = performance(flagged, truth, np.arange(300))["ppv"]
         held.append(ppv.low <= 0.3 * 0.1 / (0.3 * 0.1 + 0.7 * 0.002) <= ppv.high)
     assert np.mean(held) > 0.88
+
+
+def test_a_share_without_an_interval_says_so() -> None:
+    """As where one patient's images alone are flagged: 100 % of them is no certainty."""
+    assert with_ends({"value": 1.0, "low": None, "high": None}) == "100.0 % (no interval)"
+    said = summary(made(evaluated(), prevalence=0.05))
+    assert "prevalence of findings, as stated: 5.0 %\n" in said
