@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
@@ -398,3 +399,23 @@ def test_images_with_a_finding_that_is_not_judged_are_not_called_normal(tmp_path
     assert any(
         f"not judged: {others} that seem normal bear" in n for n in content["dataset"]["notes"]
     )
+
+
+def test_answers_of_two_models_in_one_file_are_refused(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    """As of two months, between which the model was another: their scores are of two scales."""
+    other = tmp_path / "other.png"
+    other.write_bytes(picture.read_bytes())
+    first = run("classify", "--csv", picture).stdout
+    second = run("classify", "--csv", "--model", "cxr-lite0-128", other).stdout
+    both = text(tmp_path / "both.csv", first + "".join(second.splitlines(keepends=True)[1:]))
+    with pytest.raises(ScoresError, match=r"line 3: .*other\.png was scored by another"):
+        read(both)
+    pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
+    asked = (("cxr-cnn28", picture), ("cxr-lite0-128", other))
+    told = [json.loads(run("classify", "--json", "-m", *each).stdout) for each in asked]
+    path = tmp_path / "part-0.parquet"
+    path.write_bytes(parquet.encoded(told))
+    with pytest.raises(ScoresError, match=r"other\.png was scored by another model file"):
+        read(path)
