@@ -149,7 +149,6 @@ def build(
     operating_points: Mapping[str, Any],
     operating_point: str,
     overall: OverallFacts | None = None,
-    whole: bool = True,
     resamples: int = RESAMPLES,
 ) -> Report:
     """Compute every metric with its interval.
@@ -161,7 +160,6 @@ def build(
         calibration, operating_points: as in a manifest.
         operating_point: the one whose thresholds precision, recall and the like are taken at.
         overall: as in a manifest.
-        whole: whether the labels tell which images are normal, so that these are told from others.
     """
     scores = calibrated(evaluated.logits, calibration, head)
     targets = evaluated.targets.astype(bool)
@@ -182,9 +180,7 @@ def build(
         "head": head,
         "calibration": {**calibration},
         "operating_point": operating_point,
-        "overall": judged(targets, scores, labels, head, overall, drawn, evaluated.patients)
-        if whole
-        else None,
+        "overall": judged(targets, scores, labels, head, overall, drawn, evaluated.patients),
         "labels": [
             {**_borne(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
             for i, label in enumerate(labels)
