@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, above_chance, is_constant
 from edge_app.core.errors import UsageError
-from edge_app.core.plain_text import percent
+from edge_app.core.plain_text import decimal, percent
 from edge_app.evaluation.of_scores import SCORES_FILE
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _reference(content: ComparisonDocument) -> list[GateResult]:
     constant = [row["label"] for row in content["labels"] if is_constant(row["spread"])]
     found = "not computable"
     if auroc["low"] is not None:
-        found = f"{auroc['low']:.3f}"
+        found = _apart(decimal, auroc["low"], CHANCE)[0]
     return [
         _proof(
             "reference_support", most >= MIN_PATIENTS, most, MIN_PATIENTS,
@@ -264,7 +264,7 @@ def _apart(text: Any, value: float, limit: float) -> tuple[str, str]:
     return found, required
 
 
-DIGITS: Final[dict[Any, int]] = {_points: 4, _percent: 1, _percentage_points: 1}
+DIGITS: Final[dict[Any, int]] = {_points: 4, _percent: 1, _percentage_points: 1, decimal: 3}
 
 
 def _floor(

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core.plain_text import decimal
+
 if TYPE_CHECKING:
     from edge_app.comparison.pairing import Answers, Bools
     from edge_app.evaluation.document import Metric
@@ -80,8 +82,9 @@ def why_not_proven(bearing: int, others: int, spread: float | None, auroc: Metri
         return f"too few patients {which} ({count})"
     if is_constant(spread):
         return "the reference's logits are constant"
-    if auroc["low"] is None:
+    if auroc["low"] is None or auroc["high"] is None:
         return "the reference's AUROC has no interval"
     if not above_chance(auroc):
-        return f"the reference's AUROC may be chance ({auroc['low']:.3f} to {auroc['high']:.3f})"
+        low, high = decimal(auroc["low"]), decimal(auroc["high"])
+        return f"the reference's AUROC may be chance ({low} to {high})"
     return None

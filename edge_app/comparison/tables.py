@@ -103,7 +103,7 @@ def signed(value: float | None, digits: int = 4) -> str:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    return "none" if value is None else f"{value:.{digits}f}"
+    return "none" if value is None else plain_text.decimal(value, digits)
 
 
 def percent(value: float | None, digits: int = 1) -> str:

@@ -77,9 +77,20 @@ def percent(share: float, digits: int = 1, sign: str = " %") -> str:
     `digits` needs more decimals.
     """
     known = rounded(share) if digits + 2 <= DECIMALS else share
-    text, least = f"{100 * known:.{digits}f}", 10.0**-digits
-    if 0 < share < 1 and float(text) == 0:
-        return f"< {least:.{digits}f}{sign}"
-    if 0 < share < 1 and float(text) == 100:
-        return f"> {100 - least:.{digits}f}{sign}"
-    return f"{text}{sign}"
+    return f"{_short_of(100, 100 * known, digits)}{sign}"
+
+
+def decimal(share: float, digits: int = 3) -> str:
+    """A share, 0 to 1, as a table of metrics has it: ``0.081``. As of `percent`, no rounding makes
+    none of it, or all: ``> 0.999``. Other numbers are rounded as ever."""
+    return _short_of(1, share, digits)
+
+
+def _short_of(whole: int, number: float, digits: int) -> str:
+    """A number with these digits, unless they would say none or all of the whole, and it is not."""
+    text, least = f"{number:.{digits}f}", 10.0**-digits
+    if 0 < number < whole and float(text) == 0:
+        return f"< {least:.{digits}f}"
+    if 0 < number < whole and float(text) == whole:
+        return f"> {whole - least:.{digits}f}"
+    return text

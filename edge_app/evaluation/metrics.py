@@ -308,6 +308,20 @@ def whole_and_resampled(patients: NDArray[np.str_], resamples: int, seed: int) -
     return Resampled(weights, whose)
 
 
+def of_several(whose: NDArray[Any], *kinds: NDArray[np.bool_]) -> bool:
+    """Whether the images of each kind (N) are of two patients at least.
+
+    A patient drawn again and again is always himself: he tells nothing of how others differ, and an
+    interval would only look narrow.
+
+    Args:
+        whose: N, the place of each image's patient, or his name.
+        kinds: N each.
+    """
+    parts = (whose[kind] for kind in kinds)
+    return all(len(part) and bool((part != part[0]).any()) for part in parts)
+
+
 def interval(values: Floats, level: float = 0.95) -> tuple[float, float]:
     """Percentile interval of bootstrap values; (NaN, NaN) if fewer than half are computable."""
     finite = values[np.isfinite(values)]

@@ -106,18 +106,15 @@ def report_of(
         require_just_one(borne, evaluated.images.tolist(), first=SCORED)
     _require_different(path, evaluated, truth.labels, head)
     points, default = _points(evaluated, truth.labels, calibration, head, like)
+    others = _with_others(told, truth.labels, evaluated)
+    notes += [NOT_AS_A_WHOLE.format(others)] * (others > 0)
     notes += map(printable, denied(evaluated.targets, truth.labels))
     notes += _notes(evaluated, left_out, like)
-    return report.build(
+    made = report.build(
         evaluated,
         labels=truth.labels,
         head=head,
-        model={
-            "name": printable(path.stem),
-            "format": scores.scale,
-            "sha256": scores.sha256,
-            "architecture": "not stated",
-        },
+        model=_model(scores),
         dataset=_dataset(truth, evaluated, left_out, notes),
         runtime={"name": SCORES_FILE, "version": printable(path.name), "delegate": "not stated"},
         calibration=calibration,
@@ -125,6 +122,29 @@ def report_of(
         operating_point=default,
         resamples=resamples,
     )
+    return replace(made, content={**made.content, "overall": None}) if others else made
+
+
+def _model(scores: Scores) -> dict[str, Any]:
+    """A report's `model`: nobody says more of whoever gave the scores than their file does."""
+    return {
+        "name": printable(scores.path.stem),
+        "format": scores.scale,
+        "sha256": scores.sha256,
+        "architecture": "not stated",
+    }
+
+
+NOT_AS_A_WHOLE: Final = (
+    "images as a whole are not judged: {} that seem normal bear labels that are not judged"
+)
+
+
+def _with_others(told: Truth, judged: Labels, evaluated: Evaluated) -> int:
+    """How many images bear nothing that is judged, and are not normal by what is told of them."""
+    known = dict(zip(told.images, told.labels.not_normal(told.targets).tolist(), strict=True))
+    ill = np.array([known[image] for image in evaluated.images.tolist()])
+    return int((ill & ~judged.not_normal(evaluated.targets)).sum())
 
 
 def _dataset(

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core.plain_text import rounded
 from edge_app.evaluation.metrics import (
     Floats,
     Ranked,
     Resampled,
     calibration_error,
     interval,
+    of_several,
     summed,
 )
 from edge_app.evaluation.proportions import of_all_or_none, of_area
@@ -54,14 +56,17 @@ def judged(
     findings = list(labels.findings)
     truth = labels.not_normal(targets)
     areas = Ranked.of(truth, probability).areas(*drawn)
+    auroc, precision = _metric(areas.auroc), _metric(areas.average_precision)
+    if not of_several(drawn.whose, truth, ~truth):
+        auroc, precision = ({**each, "low": None, "high": None} for each in (auroc, precision))
     named = _named(targets[:, findings], scores[:, findings])
     points = facts["operating_points"] if facts else {}
     whole: Any = {
         "images": len(truth),
         "not_normal": int(truth.sum()),
         "method": method,
-        "auroc": of_area(cast("Metric", _metric(areas.auroc)), truth, patients),
-        "average_precision": _without_width(_metric(areas.average_precision)),
+        "auroc": of_area(cast("Metric", auroc), truth, patients),
+        "average_precision": _without_width(precision),
         "calibration_error": _metric(calibration_error(truth, probability, *drawn)),
         "operating_points": {
             name: {
@@ -109,10 +114,12 @@ def _share(
     with np.errstate(invalid="ignore", divide="ignore"):
         total = summed(drawn.weights, among, drawn.whose)
         found = _metric(summed(drawn.weights, hits & among, drawn.whose) / total)
+    if not of_several(drawn.whose, among):
+        return {**found, "low": None, "high": None}
     if found["value"] in (0, 1) and found["low"] is not None and found["low"] == found["high"]:
         low, high = of_all_or_none(found["value"], among, patients)
         ends = {"low": low, "high": high}
-        found |= {key: round(end, 6) if math.isfinite(end) else None for key, end in ends.items()}
+        found |= {key: rounded(end) if math.isfinite(end) else None for key, end in ends.items()}
     return found
 
 
@@ -126,4 +133,4 @@ def _metric(values: Floats) -> dict[str, Any]:
     value, drawn = float(values[0]), values[1:]
     low, high = interval(drawn) if math.isfinite(value) else (math.nan, math.nan)
     found = {"value": value, "low": low, "high": high}
-    return {key: round(each, 6) if math.isfinite(each) else None for key, each in found.items()}
+    return {key: rounded(each) if math.isfinite(each) else None for key, each in found.items()}

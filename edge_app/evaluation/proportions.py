@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_app.core.plain_text import rounded
+
 if TYPE_CHECKING:
     from edge_app.evaluation.document import Metric
 
@@ -47,7 +49,7 @@ class Estimate(NamedTuple):
     def as_dict(self) -> dict[str, float | None]:
         """For JSON: `value`, `low` and `high`; None where not computable."""
         ends = {"value": self.value, "low": self.low, "high": self.high}
-        return {key: round(end, 6) if math.isfinite(end) else None for key, end in ends.items()}
+        return {key: rounded(end) if math.isfinite(end) else None for key, end in ends.items()}
 
 
 NOTHING: Final = Estimate(math.nan, math.nan, math.nan, 0.0)
@@ -127,7 +129,7 @@ def of_area(metric: Metric, truth: Bools, patients: NDArray[Any]) -> Metric:
     if value not in (0, 1) or metric["low"] is None or metric["low"] != metric["high"]:
         return metric
     low, high = of_perfect_order(value, truth, patients)
-    return {"value": value, "low": round(low, 6), "high": round(high, 6)}
+    return {"value": value, "low": rounded(low), "high": rounded(high)}
 
 
 def of_mean_area(ends: tuple[float, float], drawn: Floats, own: Floats) -> tuple[float, float]:
@@ -159,7 +161,12 @@ def unseen(patients: int, labels: int) -> float:
 
 
 def weighted_share(
-    hits: Bools, among: Bools, patients: NDArray[Any], weights: Floats, stratum: Bools
+    hits: Bools,
+    among: Bools,
+    patients: NDArray[Any],
+    weights: Floats,
+    stratum: Bools,
+    unseen: Bools | None = None,
 ) -> Estimate:
     """The share of hits among some of N images, two kinds of which stand for more or fewer others.
 
@@ -171,6 +178,8 @@ def weighted_share(
         patients: N, whose images these are.
         weights: N, what each image stands for; the same for all images of a kind.
         stratum: N, which images are of the first kind.
+        unseen: N, images like which some may be that a share of all or none has not met: what
+            these stand for says how much they would change. Those among which it is if None.
     """
     if not among.any():
         return NOTHING
@@ -191,6 +200,8 @@ def weighted_share(
     else:  # each patient counts once, at what his images stand for (Kish, Survey Sampling, 1965)
         alone = held[held > 0] / clusters.sums(among)[held > 0]
         independent = float(alone.sum() ** 2 / np.square(alone).sum())
+        met = float(part[among].mean())
+        independent *= met / weights[among if unseen is None else unseen].max(initial=met)
     return wilson(value, independent * _few(there))
 
 
@@ -279,7 +290,9 @@ def wilson(value: float, effective: float) -> Estimate:
     weight = Z**2 / effective
     middle = (value + weight / 2) / (1 + weight)
     half = math.sqrt(weight * (value * (1 - value) + weight / 4)) / (1 + weight)
-    return Estimate(value, max(0.0, middle - half), min(1.0, middle + half), effective)
+    low = 0.0 if value <= 0 else max(0.0, middle - half)  # exactly: no last digit decides
+    high = 1.0 if value >= 1 else min(1.0, middle + half)
+    return Estimate(value, low, high, effective)
 
 
 @cache

@@ -27,6 +27,7 @@ from edge_app.core import strict_json
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ReportError
 from edge_app.core.files import UnreadableError, read_bounded, write_whole
+from edge_app.core.plain_text import decimal, rounded
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
@@ -34,6 +35,7 @@ from edge_app.evaluation.metrics import (
     Resampled,
     calibration_error,
     interval,
+    of_several,
     whole_and_resampled,
 )
 from edge_app.evaluation.overall import judged
@@ -230,6 +232,11 @@ def _with_intervals(
                 alone = np.array([interval(groups[each][name][1:]) for each in known])
                 own = np.array([ends[each][name] for each in known]).reshape(-1, 2)
                 low, high = of_mean_area((low, high), alone.reshape(-1, 2), own)
+            elif isinstance(group, int) and not of_several(
+                drawn.whose,
+                *_kinds(name, targets[:, group], _predicted(scores[:, group], thresholds[group])),
+            ):
+                low = high = math.nan
             elif value in (0, 1) and low == high:
                 if isinstance(group, int):
                     truth, at = targets[:, group], _predicted(scores[:, group], thresholds[group])
@@ -241,6 +248,14 @@ def _with_intervals(
         group: {name: _metric(each[0], *ends[group][name]) for name, each in metrics.items()}
         for group, metrics in groups.items()
     }
+
+
+def _kinds(name: str, truth: Bools, predicted: Bools) -> list[Bools]:
+    """The kinds of images that a metric takes several patients of, each."""
+    if name in SHARES:
+        return [SHARES[name](truth, predicted)]
+    kinds = {"auroc": [truth, ~truth], "average_precision": [truth], "f1": [truth]}
+    return kinds.get(name, [])
 
 
 def _of_extreme(
@@ -282,7 +297,7 @@ def _again(
 
 
 def _plain(value: float) -> float | None:
-    return round(float(value), 6) if math.isfinite(value) else None
+    return rounded(value) if math.isfinite(value) else None
 
 
 def _predicted(scores: Floats, threshold: float | None) -> NDArray[np.bool_]:
@@ -384,8 +399,8 @@ def interval_text(metric: Mapping[str, Any]) -> str:
     if metric["value"] is None:
         return "not computable"
     if metric["low"] is None:
-        return f"{metric['value']:.3f} (no interval)"
-    return f"{metric['value']:.3f} ({metric['low']:.3f} to {metric['high']:.3f})"
+        return f"{decimal(metric['value'])} (no interval)"
+    return f"{decimal(metric['value'])} ({decimal(metric['low'])} to {decimal(metric['high'])})"
 
 
 def write(report: Report, path: Path) -> None:

@@ -44,8 +44,17 @@ PATIENT: Final = ("patientid", "patient", "patients")
 NO_SCORES: Final = (
     *("overall", "percentile", "flagged", "above", "aboveppv", "raised"),
     *("operatingpoint", "modelsha256", "site", "warnings", "withheld", "error", "note"),
+    *("modeldigest", "threshold", "usually", "caution"),
 )
 """Columns of `classify --csv` that are no label's."""
+
+
+MAKERS: Final = ("modelsha256", "modeldigest", "site")
+"""Those of them that tell who made a row."""
+
+OTHER_MAKER: Final = (
+    "{} was scored by another model file or site file than {}: keep the answers of each apart"
+)
 
 
 class ScoresError(ReportError):
@@ -266,6 +275,7 @@ def read(
     refused = [(table.images[row], why) for row, why in unscored.items()]
     if unscored:
         table = table.without(set(unscored))
+    _require_one_maker(table)
     names = [name for name in table.columns if plain_name(name) not in NO_SCORES]
     if not names:
         raise table.fail("has no column of scores")
@@ -278,6 +288,18 @@ def read(
     return Scores(
         *(path, table.sha256, table.images, table.patients), tuple(names), values, found, refused
     )
+
+
+def _require_one_maker(table: Table) -> None:
+    """Refuse rows of `classify --csv` that are not all of one model file and one site file."""
+    by_name = {plain_name(name): cells for name, cells in table.columns.items()}
+    told = [by_name[name] for name in MAKERS if name in by_name]
+    if "modelsha256" not in by_name or "withheld" not in by_name:
+        return
+    makers = list(zip(*told, strict=True))
+    other = next((row for row, maker in enumerate(makers) if maker != makers[0]), None)
+    if other is not None:
+        raise table.fail(OTHER_MAKER.format(table.images[other], table.images[0]), other)
 
 
 def _unscored(table: Table) -> Iterator[tuple[int, str]]:
@@ -421,12 +443,13 @@ def _of_archive(path: Path, known: Sequence[str] | None, more: Sequence[str]) ->
     refused: list[tuple[str, str]] = []
     values: list[list[float]] = []
     labels: tuple[str, ...] = ()
+    makers: set[tuple[str | None, ...]] = set()
     others = 0
     for part in parquet.parts_of(path):
         with part.open("rb") as file:
             for piece in iter(partial(file.read, PIECE), b""):
                 digest.update(piece)
-        for row in parquet.read([part], ("file", "error", "findings", "input_check")):
+        for row in parquet.read([part], ("file", "error", "findings", "model", "site")):
             name = row["file"]
             if places is not None and not places.is_known(name):
                 others += 1
@@ -439,6 +462,10 @@ def _of_archive(path: Path, known: Sequence[str] | None, more: Sequence[str]) ->
             if told != (labels or told):
                 raise ScoresError(f"{path}: {name} was scored for other labels than others")
             labels = told
+            by = row["model"] or {}
+            makers.add((by.get("sha256"), by.get("digest"), row["site"]))
+            if len(makers) > 1:
+                raise ScoresError(f"{path}: {OTHER_MAKER.format(name, images[0])}")
             images.append(name)
             values.append([finding["probability"] for finding in row["findings"]])
             if len(images) > MAX_IMAGES:

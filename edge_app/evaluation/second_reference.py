@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError, UsageError
 from edge_app.core.files import UnreadableError, read_bounded
-from edge_app.core.plain_text import percent, plain
-from edge_app.evaluation.metrics import auroc, interval, patient_weights
-from edge_app.evaluation.proportions import of_area
+from edge_app.core.plain_text import percent, plain, rounded
+from edge_app.evaluation.metrics import auroc, interval, of_several, patient_weights
+from edge_app.evaluation.proportions import of_all_or_none, of_area
 from edge_app.evaluation.report import Report, interval_text
 from edge_app.model.labels import Labels
 from edge_app.model.overall import NOISY_OR, OverallScore, log_odds, method_of
@@ -197,8 +197,9 @@ def _row(
 ) -> dict[str, Any]:
     known = ~np.isnan(said)
     second, own, score = said[known] > 0, own[known], score[known]
+    patients = patients[known]
     weights = np.concatenate(
-        [np.ones((1, len(own))), patient_weights(patients[known], RESAMPLES, seed=0)]
+        [np.ones((1, len(own))), patient_weights(patients, RESAMPLES, seed=0)]
         if known.any()
         else [np.ones((1, 0))]
     )
@@ -208,18 +209,36 @@ def _row(
         "images": len(own),
         "said": int(second.sum()),
         "labelled": int(own.sum()),
-        "agreement": _metric(weights @ (second == own) / np.maximum(weights.sum(axis=1), 1)),
+        "agreement": _agreement(second == own, weights, patients),
         **{
-            key: of_area(_metric(auroc(truth, score, weights)), truth, patients[known])
+            key: _area(truth, score, weights, patients)
             for key, truth in (("auroc", second), ("auroc_by_labels", own))
         },
     }
 
 
+def _agreement(same: Bools, weights: Floats, patients: NDArray[np.str_]) -> Metric:
+    found = _metric(weights @ same / np.maximum(weights.sum(axis=1), 1))
+    every = np.ones(len(same), bool)
+    if not of_several(patients, every):
+        return {**found, "low": None, "high": None}
+    if found["value"] in (0, 1):
+        ends = of_all_or_none(found["value"], every, patients)
+        return {"value": found["value"], "low": rounded(ends[0]), "high": rounded(ends[1])}
+    return found
+
+
+def _area(truth: Bools, score: Floats, weights: Floats, patients: NDArray[np.str_]) -> Metric:
+    found = _metric(auroc(truth, score, weights))
+    if not of_several(patients, truth, ~truth):
+        return {**found, "low": None, "high": None}
+    return of_area(found, truth, patients)
+
+
 def _metric(values: Floats) -> Metric:
     """The first is that of all images, the others are of bootstrap samples."""
     found = [values[0], *(interval(values[1:]) if np.isfinite(values[0]) else (np.nan, np.nan))]
-    value, low, high = (round(float(v), 6) if np.isfinite(v) else None for v in found)
+    value, low, high = (rounded(v) if np.isfinite(v) else None for v in found)
     return {"value": value, "low": low, "high": high}
 
 

@@ -73,7 +73,8 @@ class Heatmap:
         image: RGB; the radiograph above, the strip below.
         size: width and height of the radiograph in it, in pixels.
         peaks: for each finding shown, its label, the place of its map's peak and its strongest
-            cell, in pixels of the original radiograph; None where no place stands out.
+            cell, in pixels of the original radiograph; None where no place stands out, and where
+            the map shows none: see `EvidenceScale.outlines`.
     """
 
     image: Image.Image
@@ -162,13 +163,12 @@ def overlay(
     width, height = gray.size
     channels = [findings.findings.index(finding) for finding in chosen]
     maps = [scale.weighed(findings.map, channel) for channel in channels]
-    squares = [outlined(each, seen) for each in maps]
+    squares = [outlined(each, seen) if scale.outlines else None for each in maps]
     peaks = [square and peak(each, seen) for each, square in zip(maps, squares, strict=True)]
     grid = maps[0].shape
     bright = strength(np.max(maps, axis=0), height, width, seen)
     image = _overlaid(np.asarray(gray), bright, borders(grid, height, width, seen))
-    if scale.outlines:
-        _mark(image, squares)
+    _mark(image, squares)
     legend = [scale.worth, coarseness(grid, seen), share_shown(findings)]
     for number, (finding, square) in enumerate(zip(chosen, squares, strict=True), 1):
         nowhere = "; no square stands out" if scale.outlines and not square else ""

@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
-class OverallAnswer(TypedDict):
+class WithCaution(TypedDict, total=False):
+    """What the decision is worth, in a line; archives do not repeat it in every row."""
+
+    caution: str | None
+
+
+class OverallAnswer(WithCaution):
     """The image as a whole: the probability that it is not normal; null is what is not known."""
 
     probability: float
@@ -74,7 +80,8 @@ class Cell(TypedDict):
 
 
 class PeakAnswer(TypedDict):
-    """Where a finding's evidence is highest; null where no place of its map stands out."""
+    """Where a finding's evidence is highest; null where no place of its map stands out, and where
+    the model's peaks were not shown to hit more findings than the middle of the picture does."""
 
     label: str
     peak: Place | None

@@ -108,7 +108,7 @@ class TableWriter:
 
 class CsvWriter:
     """One row an image: the whole, its scores, the labels above and their predictive values at a
-    site in the same order, warnings, error."""
+    site in the same order, warnings, error; then by what it is flagged, and what that is worth."""
 
     needs_picture = False
 
@@ -118,6 +118,7 @@ class CsvWriter:
         self.rows = csv.writer(out, lineterminator="\n")
         self.model, self.point = classifier.model, classifier.points.name
         self.site = classifier.site.digest if classifier.site else ""
+        self.digest = classifier.model.digest or ""
         self.blank = [""] * (len(OVERALL_COLUMNS) + len(classifier.labels))
         self.rows.writerow(
             [
@@ -134,6 +135,7 @@ class CsvWriter:
                 "withheld",
                 "error",
                 "note",
+                *("model_digest", *WORTH_COLUMNS),
             ]
         )
 
@@ -145,13 +147,16 @@ class CsvWriter:
         marks = [] if findings.by_label else findings.marked
         raised = "|".join(finding.label for finding in marks)
         known = any(finding.ppv for finding in found)
-        ppv = [f"{finding.ppv.value:.3f}" if finding.ppv else "" for finding in found if known]
+        ppv = [
+            f"{rounded(finding.ppv.value):.6f}" if finding.ppv else "" for finding in found if known
+        ]
         warnings, withheld = "; ".join(findings.warnings), str(bool(findings.withheld)).lower()
         self.rows.writerow(
             [
                 *(file_cell(name), *whole, cell(above), "|".join(ppv), cell(raised)),
                 *(cell(self.point), self.model.sha256),
                 *(self.site, cell(warnings), withheld, findings.withheld or "", DISCLAIMER),
+                *(self.digest, *_worth_cells(findings)),
             ]
         )
 
@@ -159,7 +164,8 @@ class CsvWriter:
         self.rows.writerow(
             [
                 *(file_cell(name), *self.blank, "", "", "", cell(self.point), self.model.sha256),
-                *(self.site, "", "", cell(str(error)), DISCLAIMER),
+                *(self.site, "", "", cell(str(error)), DISCLAIMER, self.digest),
+                *[""] * len(WORTH_COLUMNS),
             ]
         )
 
@@ -168,6 +174,7 @@ class CsvWriter:
 
 
 OVERALL_COLUMNS: Final = ("overall", "percentile", "flagged")
+WORTH_COLUMNS: Final = ("threshold", "usually", "caution")
 
 
 def _overall_cells(overall: Overall | None) -> list[str]:
@@ -176,6 +183,15 @@ def _overall_cells(overall: Overall | None) -> list[str]:
     percentile = "" if overall.percentile is None else f"{overall.percentile:.3f}"
     flagged = "" if overall.flagged is None else str(overall.flagged).lower()
     return [f"{rounded(overall.probability):.6f}", percentile, flagged]
+
+
+def _worth_cells(findings: Findings) -> list[str]:
+    whole = findings.overall
+    if whole is None:
+        return [""] * len(WORTH_COLUMNS)
+    threshold = "" if whole.threshold is None else f"{rounded(whole.threshold):.6f}"
+    usually = "" if whole.usually is None else f"{rounded(whole.usually):.6f}"
+    return [threshold, usually, findings.caution or ""]
 
 
 class JsonWriter:

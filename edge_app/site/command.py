@@ -83,11 +83,13 @@ def drift_of(
 ) -> int:
     """Read, compare, print; returns the exit code."""
     from edge_app.site import drift
+    from edge_app.site.results import Maker
     from edge_app.site.results import read as read_results
 
     known = read(locate(model))
     names = [known.labels[channel].name for channel in known.labels.findings]
-    found = drift.drift(read_results(results, names), known, site, looks)
+    period = read_results(results, names, Maker.of(known, site))
+    found = drift.drift(period, known, site, looks)
     print(json.dumps(found, indent=1) if as_json else drift.summary(found))
     codes = {drift.CHANGED: EXIT_GATE, drift.AS_BEFORE: EXIT_DONE, drift.TOO_FEW: EXIT_INPUT}
     return codes[found["verdict"]]

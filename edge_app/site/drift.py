@@ -4,13 +4,15 @@ A quantity has changed where that is both sure and large: a test rejects that no
 the difference is one that matters. The level of the tests, 0.05, is shared among all looks that
 are planned (Bonferroni: Dunn, JASA 56, 1961) and, in each of them, among the quantities (Holm,
 1979): so that a site where nothing changes is told of a change with a probability of 0.05 at most
-over all of the looks. A quantity is as before only where a large change would have been seen.
+over all of the looks. A quantity is as before only where a large change would have been seen, and
+none is: what is far off and may be so by chance is not sure.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ from edge_app.core.errors import ReportError
 from edge_app.core.plain_text import percent
 from edge_app.model.model_file import ModelFile
 from edge_app.site import two_samples
-from edge_app.site.results import Period
+from edge_app.site.results import Period, in_words
 from edge_app.site.two_samples import Mean
 
 if TYPE_CHECKING:
@@ -31,7 +33,10 @@ Floats = NDArray[np.float64]
 
 KIND: Final = "edge-cxr drift"
 LEVEL: Final = 0.05
-CHANGED, AS_BEFORE, TOO_FEW = "changed", "as before", "too few"
+LEAST_TOLD: Final = 1e-15
+"""A smaller probability is lost in the digits of what it is computed from."""
+CHANGED, AS_BEFORE = "changed", "as before"
+UNSURE, TOO_FEW = "not sure", "too few"
 
 
 class Reference(NamedTuple):
@@ -59,8 +64,10 @@ class Reference(NamedTuple):
         """How many images tell as much of a quantity as one independent one.
 
         Where patients have several images each that are alike, more; a later period is taken to
-        have as many a patient.
+        have as many a patient. Who is withheld is known of other images than those seen.
         """
+        if name == WITHHELD:
+            return self.a_patient
         known = self.means[name].effective
         return max(1.0, self.seen / known) if 0 < known < math.inf else self.a_patient
 
@@ -73,7 +80,7 @@ class Quantity(NamedTuple):
         before, now: mean, share, or None and the population stability index.
         is_index: whether `now` is that index.
         probability: of so large a difference if nothing changed; None where too few images tell.
-        verdict: one of `CHANGED`, `AS_BEFORE`, `TOO_FEW`.
+        verdict: one of `CHANGED`, `AS_BEFORE`, `UNSURE`, `TOO_FEW`.
         needed: images in which a large change would be seen; None where no number would do.
     """
 
@@ -101,7 +108,9 @@ def reference_of(model: ModelFile, site: Site | None, point: str | None = None) 
         ReportError: the model states nothing to compare with.
     """
     check = model.manifest.get("input_check")
-    withheld = {WITHHELD: _rate(check["flagged"], math.inf)} if check else {}
+    withheld = {}
+    if check:
+        withheld[WITHHELD] = _rate(check["flagged"], _counted(check["limits_from"])[1])
     if site:
         stated = site.content["reference"]
         findings = {name: Mean(**each) for name, each in stated["findings"].items()}
@@ -125,12 +134,28 @@ def reference_of(model: ModelFile, site: Site | None, point: str | None = None) 
     points, usually = overall["operating_points"], overall["usually"]
     worth = points.get(point or "", points[overall["default_operating_point"]])
     flagged = usually * worth["sensitivity"] + (1 - usually) * (1 - worth["specificity"])
+    images, patients = _counted(overall["fitted_on"])
     of_findings = {
-        model.labels[channel].name: _rate(prevalence[channel], math.inf)
+        model.labels[channel].name: _rate(prevalence[channel], patients)
         for channel in model.labels.findings
     }
-    known = {OVERALL: _rate(usually, math.inf), FLAGGED: _rate(flagged, math.inf), **withheld}
-    return Reference("the model's validation images", 1.0, math.inf, None, known | of_findings)
+    known = {OVERALL: _rate(usually, patients), FLAGGED: _rate(flagged, patients), **withheld}
+    each = images / patients if math.isfinite(images) else 1.0
+    return Reference(
+        *("the model's validation images", each, patients, None, known | of_findings),
+        *(int(images) if math.isfinite(images) else 0, each),
+    )
+
+
+OF_PATIENTS: Final = re.compile(r"\b(\d+) images of (\d+) patients\b")
+
+
+def _counted(fitted_on: str | None) -> tuple[float, float]:
+    """Images and patients that a model was fitted on, by its words; infinite where these do not
+    say. Nothing tells how alike a patient's images are, so that the patients count."""
+    found = OF_PATIENTS.search(fitted_on or "")
+    counts = [float(each) for each in found.groups()] if found else [0.0]
+    return (counts[0], counts[1]) if min(counts) > 0 else (math.inf, math.inf)
 
 
 def _rate(value: float, effective: float) -> Mean:
@@ -152,7 +177,7 @@ def drift(period: Period, model: ModelFile, site: Site | None, looks: int) -> di
     reference = reference_of(model, site, period.point)
     level = LEVEL / looks
     quantities = _judged(period, reference, model, level)
-    said = [each for each in quantities if each.verdict != TOO_FEW]
+    said = [each for each in quantities if each.verdict in (CHANGED, AS_BEFORE)]
     return {
         "kind": KIND,
         "schema_version": 1,
@@ -164,6 +189,7 @@ def drift(period: Period, model: ModelFile, site: Site | None, looks: int) -> di
         "images": len(period.overall),
         "withheld": period.withheld,
         "refused": period.refused,
+        "left_out": [{"why": why, "answers": count} for why, count in period.left_out],
         "looks": looks,
         "level": LEVEL,
         "quantities": [each._asdict() for each in quantities],
@@ -189,12 +215,17 @@ def _judged(period: Period, reference: Reference, model: ModelFile, level: float
     tested = list(_tested(period, reference, model, level))
     known = [each for each in tested if each.probability is not None]
     sure = two_samples.holm([each.probability or 0.0 for each in known], level)
-    changed = {
-        each.name
-        for each, rejected in zip(known, sure, strict=True)
-        if rejected and _large(each, reference)
-    }
-    return [each._replace(verdict=CHANGED) if each.name in changed else each for each in tested]
+    rejected = {each.name for each, at in zip(known, sure, strict=True) if at}
+    return [
+        each
+        if not _large(each, reference)
+        else each._replace(verdict=CHANGED)
+        if each.name in rejected
+        else each._replace(verdict=UNSURE)
+        if each.verdict == AS_BEFORE
+        else each
+        for each in tested
+    ]
 
 
 def _tested(
@@ -225,11 +256,22 @@ def _tested(
             before.value,
             round(mean.value, 6),
             False,
-            two_samples.same_mean(before, mean)
+            two_samples.same_mean(_if_it_were(before, mean, reference, name), mean)
             if min(mean.effective, before.effective) >= two_samples.INDEPENDENT
             else None,
             *_verdict(images, needed),
         )
+
+
+def _if_it_were(before: Mean, now: Mean, reference: Reference, name: str) -> Mean:
+    """What is compared with, as uncertain as it would be if nothing had changed.
+
+    Of few images a rare finding's rate may be none: as large as now it would have spread more.
+    """
+    if reference.quantiles is not None and name != WITHHELD:
+        return before
+    larger = _rate(max(before.value, now.value), before.effective)
+    return before._replace(spread=max(before.spread, larger.spread))
 
 
 def _verdict(images: int, needed: float) -> tuple[str, int | None]:
@@ -272,6 +314,7 @@ def summary(found: Mapping[str, Any]) -> str:
     lines = [
         f"{found['model']['name']}: {found['images']} images, {found['withheld']} withheld, "
         f"{found['refused']} could not be read; reference: {found['reference']}",
+        *_left_out(found["left_out"]),
         f"in {found['looks']} looks together a change is told where there is none with a "
         f"probability of {found['level']:g} at most: p counts below {alone:.1g}",
         "",
@@ -281,7 +324,7 @@ def summary(found: Mapping[str, Any]) -> str:
     for each in quantities:
         before = "" if each["before"] is None else percent(each["before"])
         now = f"{each['now']:.3f}" if each["is_index"] else percent(each["now"])
-        probability = "" if each["probability"] is None else f"{each['probability']:.2g}"
+        probability = _probability(each["probability"])
         verdict = _in_words(each, alone)
         lines.append(f"{each['name']:<{width}}  {before:>8}  {now:>8}  {probability:>8}  {verdict}")
     words = {
@@ -292,12 +335,25 @@ def summary(found: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", words[found["verdict"]], found["disclaimer"]])
 
 
+def _probability(found: float | None) -> str:
+    if found is None:
+        return ""
+    return f"{found:.2g}" if found > LEAST_TOLD else f"< {LEAST_TOLD:g}"
+
+
+def _left_out(answers: Sequence[Mapping[str, Any]]) -> list[str]:
+    said = in_words((each["why"], each["answers"]) for each in answers)
+    return [f"left out: {said}"] if said else []
+
+
 def _in_words(quantity: Mapping[str, Any], alone: float) -> str:
     words = str(quantity["verdict"])
     if words == TOO_FEW:
         needed = quantity["needed"]
         words += f": {needed} images would do" if needed else ": so is the reference"
+    limit = two_samples.MOVED if quantity["is_index"] else f"a factor of {two_samples.NOTABLE}"
+    if words == UNSURE:
+        words += f": off by {limit} or more, and that may be chance"
     elif words == AS_BEFORE and quantity["probability"] < alone:
-        limit = two_samples.MOVED if quantity["is_index"] else f"a factor of {two_samples.NOTABLE}"
         words = f"changed, but by less than {limit}"
     return f"{words} (population stability index)" if quantity["is_index"] else words

@@ -23,6 +23,7 @@ from edge_app.site.words import (
     of_labels,
     of_thousand,
     percent,
+    prevalence,
     thousand,
     with_ends,
 )
@@ -231,8 +232,7 @@ def _provenance(site: SiteDocument) -> str:
              f"{each['patients']} patients, digest {each['digest']}")
             for each in site["data"]["reports"]
         ),
-        ("prevalence", f"{with_ends(site['prevalence'])}, "
-         + ("as stated" if site["prevalence"]["stated"] else "counted in these images")),
+        ("prevalence", prevalence(site)),
         ("recalibration", f"the model's log-odds need a slope of {_number(slope)} and an intercept "
          f"of {_number(intercept)} here; 1 and 0 is as they come"),
     ]  # fmt: skip

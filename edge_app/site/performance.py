@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +12,7 @@ from edge_app.evaluation.proportions import (
     NOTHING,
     Clusters,
     Estimate,
+    Z,
     estimate,
     share,
     weighted_share,
@@ -72,8 +73,13 @@ def performance(
     )
     point = (float(sensitivity), float(false), float(at))
     images = {"ppv": float(flagged.sum()), "npv": float((~flagged).sum())}
+    rates = (found["sensitivity"], share(flagged[~truth], patients[~truth])) if known else ()
     for name, quantity in (PREDICTIVE | YIELD).items():
-        found[name] = _moved(quantity, point, moves, images.get(name, float(len(truth))))
+        found[name] = _moved(quantity, point, moves, images.get(name, float(len(truth))), rates)
+    for name, among in (("ppv", flagged), ("npv", ~flagged)):
+        if found[name].value in (0, 1):  # no more patients tell that than have such images
+            right = truth == (name == "ppv")
+            found[name] = _wider(found[name], share(right[among], patients[among]))
     return found
 
 
@@ -93,18 +99,18 @@ def performance_in_routine(
     """
     every = np.ones(len(truth), bool)
     shares = {
-        "sensitivity": (flagged, truth),
-        "specificity": (~flagged, ~truth),
-        "ppv": (truth, flagged),
-        "npv": (~truth, ~flagged),
-        "flagged": (flagged, every),
-        "found": (flagged & truth, every),
-        "false_alarms": (flagged & ~truth, every),
-        "missed": (~flagged & truth, every),
+        "sensitivity": (flagged, truth, truth),
+        "specificity": (~flagged, ~truth, ~truth),
+        "ppv": (truth, flagged, truth ^ truth[flagged].all()),
+        "npv": (~truth, ~flagged, truth ^ truth[~flagged].any()),
+        "flagged": (flagged, every, every),
+        "found": (flagged & truth, every, truth),
+        "false_alarms": (flagged & ~truth, every, ~truth),
+        "missed": (~flagged & truth, every, truth),
     }
     return {
-        name: weighted_share(hits, among, patients, weights, bearing)
-        for name, (hits, among) in shares.items()
+        name: weighted_share(hits, among, patients, weights, bearing, unseen)
+        for name, (hits, among, unseen) in shares.items()
     }
 
 
@@ -115,18 +121,49 @@ def _moves(residuals: Floats, images: Floats) -> Floats:
 
 
 def _moved(
-    quantity: Quantity, point: tuple[float, float, float], moves: Floats, images: float
+    quantity: Quantity,
+    point: tuple[float, float, float],
+    moves: Floats,
+    images: float,
+    rates: Sequence[Estimate],
 ) -> Estimate:
-    """A quantity and its interval, by the delta method with derivatives of a complex step."""
+    """A quantity and its interval, by the delta method with derivatives of a complex step.
+
+    A rate of none or all moves with no patient. Where the prevalence is a stated one the quantity
+    is no plain share of the set's images, and what such a rate may be else is added.
+
+    Args:
+        quantity, point: what it is, and of what.
+        moves: 3×K, of each of the three by each patient.
+        images: that it is a share of.
+        rates: sensitivity and false alarms, where the prevalence is stated; none otherwise.
+    """
     if not images:
         return NOTHING
+    value = quantity(*point).real
+    certain = [each.value in (0, 1) for each in rates]
+    if any(certain) and value in (0, 1):
+        ends = [
+            (each.low, each.high) if still else (each.value,)
+            for each, still in zip(rates, certain, strict=True)
+        ]
+        corners = [quantity(s, f, point[2]).real for s in ends[0] for f in ends[1]]
+        return Estimate(value, float(np.min(corners)), float(np.max(corners)), 0.0)
     slopes = [
         quantity(*(x + STEP * 1j * (place == axis) for place, x in enumerate(point))).imag / STEP
         for axis in range(3)
     ]
     patients = moves.shape[1]
     variance = (patients - 1) / patients * float(np.square(np.array(slopes) @ moves).sum())
-    return estimate(quantity(*point).real, variance, images, patients)
+    for slope, rate, still in zip(slopes, rates, certain, strict=False):
+        variance += (slope * (rate.high - rate.low) / Z) ** 2 if still else 0.0
+    return estimate(value, variance, images, patients)
+
+
+def _wider(one: Estimate, other: Estimate) -> Estimate:
+    """Both intervals in one; without ends where either has none."""
+    low, high = np.minimum(one.low, other.low), np.maximum(one.high, other.high)
+    return Estimate(one.value, float(low), float(high), other.effective)
 
 
 def worth(threshold: float, found: dict[str, Estimate]) -> dict[str, Any]:

@@ -20,9 +20,15 @@ def with_ends(estimate: Mapping[str, Any]) -> str:
     """``8.1 % (6.0 to 10.4)``."""
     if estimate["value"] is None:
         return "not computable"
-    if estimate["low"] is None:
-        return percent(estimate["value"])
     return f"{percent(estimate['value'])} {ends(estimate)}"
+
+
+def prevalence(site: SiteDocument) -> str:
+    """As it was counted, with its interval, or as it was stated."""
+    known = site["prevalence"]
+    if known["stated"]:
+        return f"as stated: {percent(known['value'])}"
+    return f"counted: {with_ends(known)}"
 
 
 def ends(estimate: Mapping[str, Any]) -> str:
@@ -52,6 +58,7 @@ def of_thousand(performance: Mapping[str, Any]) -> dict[str, str]:
         "false_alarms": normal == 1,
         "missed": found == 1,
     }
+    always = dict.fromkeys(known, False) | {"flagged": found == 1 and normal == 0}
     return {
         name: "none"
         if value is None
@@ -59,6 +66,8 @@ def of_thousand(performance: Mapping[str, Any]) -> dict[str, str]:
         if never[name]
         else "fewer than 1"
         if value <= 0.5
+        else "more than 999"
+        if value >= 999.5 and not always[name]
         else f"{value:.0f}"
         for name, value in known.items()
     }
@@ -79,13 +88,12 @@ def thousand(performance: Mapping[str, Any]) -> str:
 def summary(site: SiteDocument) -> str:
     """The site file for a terminal."""
     data, overall, before = site["data"], site["overall"], site["before"]
-    stated = "as stated" if site["prevalence"]["stated"] else "counted"
     lines = [
         f"{site['model']['name']} on {data['images']} images of {data['patients']} patients: "
         f"{data['bearing']['images']} of {data['bearing']['patients']} patients with a finding, "
         f"{data['normal']['images']} of {data['normal']['patients']} normal",
         *(f"note: {note}" for note in data["notes"]),
-        f"prevalence of findings, {stated}: {with_ends(site['prevalence'])}",
+        f"prevalence of findings, {prevalence(site)}",
         f"target: {site['target']['words']}",
         "",
         f"{'95 % intervals over patients':<34}{'at this site':>26}{'the model as it came':>26}",

@@ -372,19 +372,21 @@ def _second() -> Kind:
 def _results() -> Kind:
     from edge_app.site import results
 
+    by = results.Maker("0" * 64, "1" * 64, None)
+    model = {"sha256": by.model, "digest": by.file}
     line = {
-        "file": "a.png", "model": {"sha256": "0" * 64}, "site": None, "operating_point": "p",
+        "file": "a.png", "model": model, "site": None, "operating_point": "p",
         "overall": {"probability": 0.4, "flagged": True},
         "findings": [{"label": label, "probability": 0.1} for label in LABELS],
     }  # fmt: skip
     text = json.dumps(line)
     head = "file,overall,percentile,flagged,Mass,Edema,No Finding,above,operating_point"
-    table = f"{head},model_sha256,site,warnings,withheld,error,note\n"
-    table += f"a.png,0.4,0.5,true,0.1,0.2,0.3,,p,{'0' * 64},,,false,,\n" * 3
+    table = f"{head},model_sha256,site,warnings,withheld,error,note,model_digest\n"
+    table += f"a.png,0.4,0.5,true,0.1,0.2,0.3,,p,{by.model},,,false,,,{by.file}\n" * 3
 
     def read(folder: Path, data: bytes) -> None:
         (folder / "r").write_bytes(data)
-        results.read([folder / "r"], LABELS)
+        results.read([folder / "r"], LABELS, by)
 
     seeds = {
         "lines": f"{text}\n{text}\n".encode(),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from edge_app.core.plain_text import percent, rounded
+from edge_app.core.plain_text import decimal, percent, rounded
 from edge_app.model.decisions import mark
 
 
@@ -29,6 +29,25 @@ from edge_app.model.decisions import mark
 )
 def test_only_all_is_100_percent_and_only_none_is_0(share: float, digits: int, words: str) -> None:
     assert percent(share, digits) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "words"),
+    [
+        (0.0, 3, "0.000"),
+        (0.0004, 3, "< 0.001"),
+        (0.0005001, 3, "0.001"),
+        (0.9996, 3, "> 0.999"),
+        (0.9996, 4, "0.9996"),
+        (1.0, 3, "1.000"),
+        (-0.25, 3, "-0.250"),
+        (1.2345, 3, "1.234"),
+    ],
+)
+def test_only_all_is_1_and_only_none_is_0_in_a_table(
+    number: float, digits: int, words: str
+) -> None:
+    assert decimal(number, digits) == words
 
 
 @given(st.floats(0, 1), st.floats(0, 1))

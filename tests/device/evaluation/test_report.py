@@ -22,10 +22,12 @@ from edge_app.evaluation.report import (
     Report,
     dataset_digest,
     decisions_kept,
+    interval_text,
     logit_rms,
     read,
     write,
 )
+from edge_app.evaluation.report_text import summary
 from edge_app.images.perturb import PERTURBATIONS
 from edge_app.model.labels import NORMAL, Label, Labels
 from edge_app.model.manifest_types import Head
@@ -122,6 +124,37 @@ def test_one_patient_gives_values_without_intervals() -> None:
     assert row(made, "Edema")["auroc"]["value"] is not None
     assert row(made, "Edema")["auroc"]["low"] is None
     assert made.content["bootstrap"]["resamples"] == 0
+
+
+def test_of_one_patient_with_a_finding_no_interval_is_told() -> None:
+    """Drawn again and again it is the same one: sensitivity was 0.500 (0.500 to 0.500)."""
+    answers = evaluated()
+    channel = LABELS.index("Hernia")
+    mine = np.flatnonzero(answers.patients == answers.patients[0])[:2]
+    answers.targets[mine, channel] = 1
+    answers.logits[mine, channel] = (5, -5)
+    made = make(answers, operating_points={"balanced": all_at(0.4)})
+    hernia = row(made, "Hernia")
+    assert hernia["recall"] == {"value": 0.5, "low": None, "high": None}
+    for metric in ("auroc", "average_precision", "f1"):
+        assert hernia[metric]["value"] is not None
+        assert hernia[metric]["low"] is hernia[metric]["high"] is None
+    assert hernia["specificity"]["low"] < hernia["specificity"]["value"]
+    made.content["overall"] = None
+    assert "0.500 (no interval)" in summary(made)
+
+
+def test_of_one_normal_patient_no_interval_is_told_of_images_as_a_whole() -> None:
+    answers = evaluated()
+    normal = LABELS.index("No Finding")
+    mine = answers.patients == answers.patients[0]
+    answers.targets[:] = 0
+    answers.targets[:, LABELS.index("Edema")] = ~mine
+    answers.targets[:, normal] = mine
+    whole = make(answers).content["overall"]
+    assert whole is not None
+    assert whole["auroc"]["value"] is not None
+    assert whole["auroc"]["low"] is None
 
 
 def test_a_perfect_order_of_few_is_no_certainty() -> None:
@@ -465,3 +498,18 @@ def test_a_report_of_an_unknown_kind_is_refused(tmp_path: Path, change: dict[str
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     with pytest.raises(ReportError, match="no kind that is known"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.9641, 0.999612, "0.998 (0.964 to > 0.999)"),
+        (0.9641, 1.0, "0.998 (0.964 to 1.000)"),
+        (0.0003, 0.5, "0.998 (< 0.001 to 0.500)"),
+    ],
+)
+def test_no_end_of_an_interval_reads_as_all_or_none_unless_it_is(
+    low: float, high: float, words: str
+) -> None:
+    metric = {"value": 0.998, "low": low, "high": high}
+    assert interval_text(metric) == words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
@@ -17,8 +18,11 @@ from edge_app.evaluation.of_scores import report_of
 from edge_app.evaluation.score_files import ScoresError, log_odds, matched, read
 from edge_app.evaluation.truth import read as read_truth
 from edge_app.model.labels import Label, Labels
+from edge_app.model.model_file import locate
+from edge_app.model.model_file import read as model_file
 from edge_app.pipeline import parquet
 
+from ..conftest import Run
 from ..scores import study, write_csv
 
 
@@ -85,6 +89,13 @@ def test_what_classify_prints_is_a_file_of_scores(tmp_path: Path) -> None:
     assert scores.labels == ("X", "Y")
     assert scores.images == ["a.png", "b.png"]
     assert scores.refused == [("c.png", "no such file"), ("d.png", "its findings were withheld")]
+
+
+def test_no_column_of_what_classify_prints_now_is_taken_for_a_label(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    path = text(tmp_path / "a.csv", run("classify", "--csv", picture).stdout)
+    assert read(path).labels == model_file(locate("cxr-cnn28")).labels.names
 
 
 def test_percentages_are_not_taken_for_logits(tmp_path: Path) -> None:
@@ -363,3 +374,48 @@ def test_a_path_of_many_folders_is_tried_no_longer_than_names_are(
     assert matched(Path("x.csv"), [name], ["1.png", "siteA/1.png"], ["b/2.png"]) == [1]
     assert matched(Path("x.csv"), [name], ["siteB/1.png"], ["2.png"]) == [None]
     assert len(tried) < 10
+
+
+def test_images_with_a_finding_that_is_not_judged_are_not_called_normal(tmp_path: Path) -> None:
+    """Of scores of one label alone nobody is told how well they find what is not normal."""
+    made = study()
+    labels = text(
+        tmp_path / "labels.csv",
+        "image,labels\n"
+        + "".join(
+            f"{image},{'|'.join(np.array(made.labels)[row > 0]) or 'none'}\n"
+            for image, row in zip(made.images, made.targets, strict=True)
+        ),
+    )
+    whole = write_csv(tmp_path / "all.csv", made.images, made.labels, made.scores)
+    part = write_csv(tmp_path / "part.csv", made.images, made.labels[:1], made.scores[:, :1])
+    truth = read_truth(labels)
+    told = report_of(whole, truth, resamples=20).content["overall"]
+    assert told is not None
+    assert told["not_normal"] == made.targets.any(axis=1).sum()
+    content = report_of(part, truth, resamples=20).content
+    assert content["overall"] is None
+    others = (made.targets[:, 1:].any(axis=1) & (made.targets[:, 0] == 0)).sum()
+    assert any(
+        f"not judged: {others} that seem normal bear" in n for n in content["dataset"]["notes"]
+    )
+
+
+def test_answers_of_two_models_in_one_file_are_refused(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    """As of two months, between which the model was another: their scores are of two scales."""
+    other = tmp_path / "other.png"
+    other.write_bytes(picture.read_bytes())
+    first = run("classify", "--csv", picture).stdout
+    second = run("classify", "--csv", "--model", "cxr-lite0-128", other).stdout
+    both = text(tmp_path / "both.csv", first + "".join(second.splitlines(keepends=True)[1:]))
+    with pytest.raises(ScoresError, match=r"line 3: .*other\.png was scored by another"):
+        read(both)
+    pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
+    asked = (("cxr-cnn28", picture), ("cxr-lite0-128", other))
+    told = [json.loads(run("classify", "--json", "-m", *each).stdout) for each in asked]
+    path = tmp_path / "part-0.parquet"
+    path.write_bytes(parquet.encoded(told))
+    with pytest.raises(ScoresError, match=r"other\.png was scored by another model file"):
+        read(path)

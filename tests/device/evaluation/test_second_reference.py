@@ -94,6 +94,19 @@ def test_intervals_are_over_patients(tmp_path: Path) -> None:
     assert of_many["auroc_by_labels"] != of_few["auroc_by_labels"]
 
 
+def test_ten_images_that_both_call_alike_are_no_certainty(tmp_path: Path) -> None:
+    """By Wilson ten of ten are 72 % at least; few patients make it less."""
+    given = report(answers())
+    air = given.evaluated.targets[:10, given.labels.names.index("Pneumothorax")]
+    rows = [f"{i:05d}.png,{'YES' if yes else 'NO'}\n" for i, yes in enumerate(air)]
+    (tmp_path / "others.csv").write_text(f"image,Air\n{''.join(rows)}")
+    agreement = by_group(given, tmp_path / "others.csv", {"Air": ["Pneumothorax"]})["Air"][
+        "agreement"
+    ]
+    assert (agreement["value"], agreement["high"]) == (1, 1)
+    assert 0.5 < agreement["low"] < 0.73
+
+
 def test_in_words(tmp_path: Path) -> None:
     given = report(answers(noise=0))
     found = judged(given, read_second(said(tmp_path, given), GROUPS))

@@ -30,6 +30,8 @@ from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.cautions import Cautions
 from edge_app.model.decisions import RAISED, RAISED_MEANS, Finding, mark
+from edge_app.model.model_file import locate
+from edge_app.model.model_file import read as model_file
 from edge_app.model.overall import Overall
 from edge_app.model.preprocess import CROP, InputSpec
 from edge_app.pipeline.heatmaps import file_name
@@ -304,7 +306,8 @@ def test_what_a_map_is_worth_is_the_first_line_under_the_picture(written: list[s
     )
     assert OUTLINED not in written
     assert "1" not in written
-    assert better.peaks == as_good.peaks
+    assert better.peaks[0]["cell"] is not None
+    assert as_good.peaks == [{"label": "Mass", "peak": None, "cell": None}]
     written.clear()
     draw(WIDE, flagged(0.0), SCALE, ["model"])
     assert not any("radiologists" in line or "to find a place" in line for line in written)
@@ -368,6 +371,8 @@ def test_one_picture_an_answer_and_none_for_a_refusal(
     labels = [each["label"] for each in answer["heatmap"]["findings"]]
     assert 1 <= len(labels) <= 3
     assert set(labels) <= set(LABELS) - {"No Finding"}
+    assert "shows no place" in answer["heatmap"]["worth"]
+    assert all(each["peak"] is each["cell"] is None for each in answer["heatmap"]["findings"])
     ranked = sorted(answer["findings"], key=lambda row: row["rank"] or len(LABELS))
     raised = [
         row["label"]
@@ -375,15 +380,28 @@ def test_one_picture_an_answer_and_none_for_a_refusal(
         if mark(row["probability"], row["prevalence"], row["above"], by_label=False) == RAISED
     ]
     assert labels == raised[:3]
+
+
+def test_a_model_of_whose_places_nothing_is_known_tells_peak_and_square(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    Image.fromarray(hazy()).save(picture)
+    shipped = model_file(locate("cxr-lite0-128"))
+    kept = {k: v for k, v in shipped.manifest["metrics"].items() if not k.startswith("pointing")}
+    path = tmp_path / "model.tflite"
+    shipped.replace(path=path, manifest={**shipped.manifest, "metrics": kept}).save()
+    ask = ("classify", "--json", "--heatmap", tmp_path / "maps", "--model", path)
+    (answer,) = map(json.loads, run(*ask, picture, picture).stdout.splitlines()[:1])
+    assert answer["heatmap"]["worth"] is None
     size = answer["image"]["width"], answer["image"]["height"]
-    for each in answer["heatmap"]["findings"]:
-        assert (each["peak"] is None) is (each["cell"] is None)
-        if each["peak"]:
-            assert 0 <= each["peak"]["x"] < size[0]
-            assert 0 <= each["peak"]["y"] < size[1]
-            cell = each["cell"]
-            sides = cell["right"] - cell["left"], cell["bottom"] - cell["top"]
-            assert sides == pytest.approx((size[0] / 4, size[1] / 4), abs=1)
+    told = [each for each in answer["heatmap"]["findings"] if each["peak"]]
+    assert told
+    for each in told:
+        assert 0 <= each["peak"]["x"] < size[0]
+        assert 0 <= each["peak"]["y"] < size[1]
+        cell = each["cell"]
+        sides = cell["right"] - cell["left"], cell["bottom"] - cell["top"]
+        assert sides == pytest.approx((size[0] / 4, size[1] / 4), abs=1)
 
 
 def test_images_of_one_name_do_not_collide(run: Run, tmp_path: Path) -> None:

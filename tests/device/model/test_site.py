@@ -223,7 +223,10 @@ def test_the_csv_has_predictive_values_in_the_order_of_what_is_above(
     ask = ("classify", "--model", "cxr-cnn28", "--csv", picture, "--site")
     (row,) = csv.DictReader(run(*ask, eager).stdout.splitlines())
     told = dict(zip(row["above"].split("|"), row["above_ppv"].split("|"), strict=True))
-    assert {label: ppv for label, ppv in told.items() if ppv} == {"Mass": "0.250", "Edema": "0.500"}
+    assert {label: ppv for label, ppv in told.items() if ppv} == {
+        "Mass": "0.250000",
+        "Edema": "0.500000",
+    }
     (row,) = csv.DictReader(run(*ask, "none").stdout.splitlines())
     assert row["above_ppv"] == ""
 

@@ -81,6 +81,7 @@ def test_the_types_name_the_keys_of_the_schema() -> None:
     known = module.Answer.__annotations__.keys() | module.Refusal.__annotations__.keys()
     assert known == SCHEMA["properties"].keys()
     for typed, at in (
+        (module.OverallAnswer, SCHEMA["properties"]["overall"]),
         (module.FindingAnswer, SCHEMA["properties"]["findings"]["items"]),
         (module.InputCheckAnswer, SCHEMA["properties"]["input_check"]),
         (module.HeatmapAnswer, SCHEMA["properties"]["heatmap"]),

@@ -73,6 +73,28 @@ def test_json_is_json_whatever_the_streams_encoding(
     assert answer["file"] == str(path)
 
 
+def test_a_csv_says_by_what_an_image_is_flagged_and_what_that_is_worth(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    """As the table and JSON do: who has a `flagged` alone takes it for a diagnosis."""
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    given = (picture, tmp_path / "broken.png")
+    for point in ("screening", "one-in-ten"):
+        ask = ("classify", *given, "--operating-point", point)
+        row, refused = csv.DictReader(io.StringIO(run(*ask, "--csv").stdout))
+        answer = json.loads(run(*ask, "--json").stdout.splitlines()[0])
+        whole = answer["overall"]
+        assert float(row["threshold"]) == whole["threshold"]
+        assert float(row["usually"]) == pytest.approx(whole["usually"], abs=1e-6)
+        assert row["model_digest"] == refused["model_digest"] == answer["model"]["digest"]
+        assert row["caution"] == whole["caution"]
+        assert f"  {row['caution']}\n" in run(*ask).stdout
+        assert refused["caution"] == refused["threshold"] == refused["usually"] == ""
+    ask = ("classify", picture, "--operating-point", "per-label:balanced", "--csv")
+    (row,) = csv.DictReader(io.StringIO(run(*ask).stdout))
+    assert row["caution"] == row["threshold"] == row["flagged"] == ""
+
+
 def test_a_stream_tells_whether_it_is_utf8() -> None:
     assert is_utf8_stream(io.StringIO())
     for name, expected in (("UTF8", True), ("utf-8", True), ("ascii", False), ("latin-1", False)):

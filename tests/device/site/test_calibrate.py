@@ -18,6 +18,7 @@ from edge_app.model.site_types import SiteDocument
 from edge_app.site.calibrate import calibrate
 from edge_app.site.labelled_set import groups, pooled
 from edge_app.site.page import page
+from edge_app.site.performance import performance, performance_in_routine
 from edge_app.site.target import Target, TooFewError, target, threshold
 from edge_app.site.words import percent, summary, thousand, with_ends
 
@@ -392,6 +393,11 @@ def test_no_rounding_says_that_nothing_is_missed() -> None:
     assert percent(found["npv"]["value"]) == "> 99.9 %"
     all_found = {**found, "sensitivity": {"value": 1.0, "low": 0.9, "high": 1.0}}
     assert thousand(all_found).endswith(". 0 with a finding are not flagged.")
+    for normal, words in ((0.0004, "more than 999"), (0.0, "1000")):
+        nearly = {**all_found, "specificity": {"value": normal, "low": 0.0, "high": 0.1}}
+        flagged = {"value": 1000 * (1 - 0.9996 * normal), "low": 990.0, "high": 1000.0}
+        nearly["per_thousand"] = {**found["per_thousand"], "flagged": flagged}
+        assert thousand(nearly).startswith(f"Of 1,000 images {words} are flagged: ")
 
 
 def test_no_end_of_an_interval_is_rounded_to_none_or_all() -> None:
@@ -401,3 +407,57 @@ def test_no_end_of_an_interval_is_rounded_to_none_or_all() -> None:
         (0.92, 0.99, "97.0 % (92.0 to 99.0)"),
     ]:
         assert with_ends({"value": 0.97, "low": low, "high": high}) == said
+
+
+def set_of(found: int, bearing: int, normal: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Flagged and borne images of as many patients: `found` of those that bear it, no others."""
+    truth = np.arange(bearing + normal) < bearing
+    return np.arange(len(truth)) < found, truth, np.arange(len(truth))
+
+
+def test_a_few_flags_that_are_all_right_are_no_certainty() -> None:
+    """However many patients have images that are not flagged: 100 of 100 by Wilson is 96.3 %."""
+    for found, low, high in ((3, 0.05, 0.44), (100, 0.95, 0.963)):
+        ppv = performance(*set_of(found, 300, 700))["ppv"]
+        assert (ppv.value, ppv.high) == (1, 1)
+        assert low < ppv.low < high
+    flagged, truth, patients = set_of(300, 300, 700)
+    flagged[: 1000 - 10] = True  # ten are not, all of them normal
+    npv = performance(flagged, truth, patients)["npv"]
+    assert (npv.value, npv.high) == (1, 1)
+    assert 0.6 < npv.low < 0.73
+
+
+def test_flags_that_are_all_right_tell_less_of_a_routine_with_more_normal_images() -> None:
+    """Of 700 normal images none was flagged, so that 0.5 % may be: at a prevalence of 1 % half of
+    all flags could be wrong."""
+    flagged, truth, patients = set_of(100, 300, 700)
+    could = 0.01 / 3 / (0.01 / 3 + 0.99 * 0.0055)
+    weights = np.where(truth, 0.01 / 0.3, 0.99 / 0.7)
+    for found in (
+        performance(flagged, truth, patients, 0.01),
+        performance_in_routine(flagged, truth, patients, weights, truth),
+    ):
+        assert found["ppv"].value == found["ppv"].high == 1
+        assert found["ppv"].low == pytest.approx(could, abs=0.02)
+        assert found["flagged"].high > 0.0055
+
+
+def test_the_interval_of_predictive_values_holds_the_truth_where_few_are_flagged() -> None:
+    """One normal image in 500 is flagged, and one in ten of the others: 95.5 % of flags are right.
+    Of most sets all are."""
+    generator = np.random.default_rng(1)
+    held = []
+    for _ in range(200):
+        truth = generator.random(300) < 0.3
+        flagged = generator.random(300) < np.where(truth, 0.1, 0.002)
+        ppv = performance(flagged, truth, np.arange(300))["ppv"]
+        held.append(ppv.low <= 0.3 * 0.1 / (0.3 * 0.1 + 0.7 * 0.002) <= ppv.high)
+    assert np.mean(held) > 0.88
+
+
+def test_a_share_without_an_interval_says_so() -> None:
+    """As where one patient's images alone are flagged: 100 % of them is no certainty."""
+    assert with_ends({"value": 1.0, "low": None, "high": None}) == "100.0 % (no interval)"
+    said = summary(made(evaluated(), prevalence=0.05))
+    assert "prevalence of findings, as stated: 5.0 %\n" in said

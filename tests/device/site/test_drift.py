@@ -12,13 +12,15 @@ from PIL import Image
 
 from edge_app.core.errors import ReportError
 from edge_app.model.calibration import calibrated
+from edge_app.model.model_file import locate
+from edge_app.model.model_file import read as model_file
 from edge_app.model.overall import OverallScore
 from edge_app.model.site import Site
 from edge_app.site import drift as drifting
 from edge_app.site.calibrate import calibrate
-from edge_app.site.drift import AS_BEFORE, CHANGED, TOO_FEW, drift
+from edge_app.site.drift import AS_BEFORE, CHANGED, TOO_FEW, UNSURE, drift
 from edge_app.site.labelled_set import pooled
-from edge_app.site.results import Period, read
+from edge_app.site.results import Maker, Period, read
 from edge_app.site.target import Target
 from edge_app.site.two_samples import Mean, holm, images_for_mean, kolmogorov, stability_index
 
@@ -51,6 +53,9 @@ def period(site: Site | None, patients: int = 700, seed: int = 9, **changes: flo
         int(changes.get("withheld", 8)),
         0,
     )
+
+
+DEFAULT = Maker.of(model())
 
 
 def verdicts(found: dict) -> dict[str, str]:
@@ -112,6 +117,47 @@ def test_without_a_site_file_the_models_own_rates_are_the_reference() -> None:
     told = verdicts(found)
     assert drifting.SCORES not in told  # their distribution is not in the model file
     assert told[drifting.OVERALL] == CHANGED
+    assert "< 1e-15  changed" in drifting.summary(found)  # and not 0, which it is not
+
+
+def test_the_models_own_rates_are_no_better_known_than_its_images_tell() -> None:
+    """Those of 2,238 images of 633 patients: where one bears a finding, three may elsewhere, though
+    nothing changed. At one look at 5 % told of a change."""
+    manifest, labels = model().manifest, model().labels
+    rates = np.append(np.linspace(0.0008, 0.03, len(labels) - 1), 0.6)
+    generator, told = np.random.default_rng(3), 0
+    for _ in range(60):
+        seen = generator.binomial(2238, rates) / 2238
+        overall = {**manifest["overall"], "usually": float(generator.binomial(2238, 0.4) / 2238)}
+        checked = {
+            **manifest["input_check"],
+            "flagged": float(generator.binomial(2238, 0.005) / 2238),
+        }
+        stated = {"prevalence": seen.tolist(), "overall": overall, "input_check": checked}
+        made = model()._replace(manifest={**manifest, **stated})
+        spread = generator.gamma(2, 0.5, (4000, len(labels)))
+        later = np.minimum(rates * spread, 1)[:, labels.findings]
+        probability = generator.beta(4, 6, 4000)
+        answers = Period(
+            model().sha256, None, probability, np.empty(0, bool), later, generator.poisson(20), 0
+        )
+        told += drift(answers, made, None, 1)["verdict"] == CHANGED
+    assert told <= 6
+
+
+def test_what_is_far_off_and_not_sure_is_not_as_before() -> None:
+    """A quarter fewer flags than before, with a p of some hundredths: a doubling would be seen."""
+    site = site_of(patients=300)
+    before = site.content["reference"]["flagged"]["value"]
+    answers = period(site, 300)
+    flagged = np.arange(len(answers.flagged)) < 0.75 * before * len(answers.flagged)
+    found = drift(answers._replace(flagged=flagged), model(), site, 12)
+    (told,) = (each for each in found["quantities"] if each["name"] == drifting.FLAGGED)
+    assert told["needed"] < len(flagged)
+    assert 0.05 / 12 / 18 < told["probability"] < 0.05
+    assert told["verdict"] == UNSURE
+    assert f"{drifting.FLAGGED} " in drifting.summary(found)
+    assert "not sure: off by a factor of 1.25 or more" in drifting.summary(found)
 
 
 def test_flagged_images_are_compared_with_the_rate_of_their_own_operating_point() -> None:
@@ -133,9 +179,9 @@ def test_answers_of_several_operating_points_are_refused(
         places.append(tmp_path / point)
         asked = ("classify", "--json", "--operating-point", point, picture)
         places[-1].write_text(run(*asked).stdout)
-    assert read(places[:1], ["Mass"]).point == "one-in-ten"
+    assert read(places[:1], ["Mass"], DEFAULT).point == "one-in-ten"
     with pytest.raises(ReportError, match="several operating points"):
-        read(places, ["Mass"])
+        read(places, ["Mass"], DEFAULT)
 
 
 def test_a_file_named_twice_and_a_label_called_as_another_column_are_refused(
@@ -143,12 +189,12 @@ def test_a_file_named_twice_and_a_label_called_as_another_column_are_refused(
 ) -> None:
     place = tmp_path / "answers.csv"
     place.write_text(run("classify", "--csv", picture).stdout)
-    assert len(read([place], ["Mass"]).overall) == 1
+    assert len(read([place], ["Mass"], DEFAULT).overall) == 1
     with pytest.raises(ReportError, match="is named twice"):
-        read([place, tmp_path / ".." / tmp_path.name / "answers.csv"], ["Mass"])
+        read([place, tmp_path / ".." / tmp_path.name / "answers.csv"], ["Mass"], DEFAULT)
     place.write_text(place.read_text().replace(",Mass,", ",overall,"))
     with pytest.raises(ReportError, match="is no heading"):
-        read([place], ["overall"])
+        read([place], ["overall"], DEFAULT)
 
 
 def test_answers_of_another_model_or_site_file_are_refused() -> None:
@@ -159,6 +205,73 @@ def test_answers_of_another_model_or_site_file_are_refused() -> None:
         drift(period(None), model(), site, 12)
     with pytest.raises(ReportError, match="of another network"):
         drift(period(site)._replace(model="0" * 64), model(), site, 12)
+
+
+def of_another_check(model_path: Path, place: Path) -> Path:
+    """The same network in a model file whose input check lets more pass, as of before an upgrade"""
+    new = model_file(model_path)
+    check = new.manifest["input_check"]
+    limits = [limit + 1 for limit in check["limits"]]
+    manifest = {**new.manifest, "input_check": {**check, "limits": limits}}
+    return new.replace(path=place, manifest=manifest).save().path
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_answers_of_before_an_upgrade_of_the_input_check_are_left_out_and_counted(
+    form: str, run: Run, tmp_path: Path, picture: Path
+) -> None:
+    """Its share of withheld images was another, though the network is the same."""
+    old = of_another_check(locate("cxr-cnn28"), tmp_path / "cxr-cnn28.tflite")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no image")
+    before, since, other = (tmp_path / name for name in ("before", "since", "other"))
+    ask = ("classify", form, "--model")
+    before.write_text(run(*ask, old, picture, picture, broken).stdout)
+    since.write_text(run(*ask, "cxr-cnn28", picture).stdout)
+    other.write_text(run(*ask, "cxr-lite0-128", picture).stdout)
+    done = run("drift", before, since, other, "--model", "cxr-cnn28")
+    first, second, *_ = done.stdout.splitlines()
+    assert "1 images, 0 withheld, 0 could not be read" in first
+    assert second == (
+        "left out: 3 answers of another model file of the same network, whose input check or "
+        "calibration may be another; 1 of another network"
+    )
+    told = json.loads(run("drift", before, since, "--model", "cxr-cnn28", "--json").stdout)
+    assert [each["answers"] for each in told["left_out"]] == [3]
+    alone = run("drift", before, "--model", "cxr-cnn28")
+    assert alone.returncode == 3
+    assert "before: of its answers none counts: 3 answers of another model file" in alone.stderr
+    assert run("drift", before, "--model", old).stdout.count("left out") == 0
+
+
+def test_answers_that_do_not_say_of_which_model_file_they_are_are_left_out(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    """As the CSV of earlier versions does not."""
+    place = tmp_path / "answers.csv"
+    rows = list(csv.reader(run("classify", "--csv", picture).stdout.splitlines()))
+    at = rows[0].index("model_digest")
+    with place.open("w", newline="") as file:
+        csv.writer(file).writerows(row[:at] + row[at + 1 :] for row in rows)
+    done = run("drift", place, "--model", "cxr-cnn28")
+    assert done.returncode == 3
+    assert "1 answer without the model file's digest" in done.stderr
+
+
+def test_answers_of_another_site_file_are_left_out_beside_those_of_this_one(
+    run: Run, tmp_path: Path, picture: Path
+) -> None:
+    places = []
+    for seed in (0, 1):
+        places.append(tmp_path / f"site{seed}.json")
+        places[-1].write_text(json.dumps(site_of(seed).content))
+    ask = ("classify", "--json", "--model", "cxr-cnn28", picture, "--site")
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text(run(*ask, places[0]).stdout)
+    new.write_text(run(*ask, places[1]).stdout)
+    done = run("drift", old, new, "--model", "cxr-cnn28", "--site", places[1])
+    assert "1 images, 0 withheld" in done.stdout
+    assert "left out: 1 answer made with another site file" in done.stdout
 
 
 def test_the_index_is_0_for_the_same_and_grows_with_the_shift() -> None:
@@ -218,11 +331,11 @@ def test_what_classify_prints_is_what_is_read(run: Run, tmp_path: Path, picture:
     for form in ("--json", "--csv"):
         place = tmp_path / f"answers{form}"
         place.write_text(run("classify", form, picture, broken, blank, picture).stdout)
-        periods[form] = read([place], labels)
+        periods[form] = read([place], labels, DEFAULT)
     single, again = tmp_path / "single", tmp_path / "again"
     single.write_text(run("classify", "--json", picture).stdout)
     again.write_text(single.read_text())
-    periods["one"] = read([single, again], labels)
+    periods["one"] = read([single, again], labels, DEFAULT)
     one, *others = periods.values()
     assert (one.refused, one.withheld) == (1, 1)
     assert len(one.overall) == 2
@@ -231,7 +344,7 @@ def test_what_classify_prints_is_what_is_read(run: Run, tmp_path: Path, picture:
         np.testing.assert_allclose(other.findings, one.findings, atol=1e-6)
         np.testing.assert_allclose(other.overall, one.overall, atol=1e-6)
         assert other.flagged.tolist() == one.flagged.tolist()
-        assert other.model == one.model == model().sha256
+        assert other.left_out == one.left_out == ()
 
 
 @pytest.mark.parametrize("text", ["", "hello\n", "{}\n", '{"findings": [1]}\n', "a,b\n1,2\n"])
@@ -239,7 +352,7 @@ def test_what_is_no_result_is_refused_in_a_line(tmp_path: Path, text: str) -> No
     place = tmp_path / "answers"
     place.write_text(text)
     with pytest.raises(ReportError) as refused:
-        read([place], ["Effusion"])
+        read([place], ["Effusion"], DEFAULT)
     assert str(place) in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -250,7 +363,7 @@ def test_answers_that_tell_the_first_findings_alone_are_refused(
     place = tmp_path / "answers"
     place.write_text(run("classify", "--json", "--top", "1", picture, picture).stdout)
     with pytest.raises(ReportError, match="classify without --top"):
-        read([place], ["Effusion", "Mass"])
+        read([place], ["Effusion", "Mass"], DEFAULT)
 
 
 def test_the_command_ends_with_5_for_a_change_and_3_where_nothing_can_be_said(
@@ -265,13 +378,14 @@ def test_the_command_ends_with_5_for_a_change_and_3_where_nothing_can_be_said(
             rows = csv.writer(file)
             rows.writerow(
                 ["file", "overall", "flagged", *names, "operating_point", "model_sha256", "site"]
-                + ["withheld"]
+                + ["withheld", "model_digest"]
             )
             for overall, flagged, findings in zip(
                 answers.overall, answers.flagged, answers.findings, strict=True
             ):
                 state = str(bool(flagged)).lower()
                 cells = [overall, state, *findings, "site", answers.model, answers.site, "false"]
+                cells.append(model().digest)
                 rows.writerow(["a.png", *cells])
         options = ("--model", "cxr-cnn28", "--site", tmp_path / "site.json")
         done = run("drift", tmp_path / "answers.csv", *options)
