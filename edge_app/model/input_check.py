@@ -39,7 +39,7 @@ BLANK_RANGE: Final = 8
 NO_CHECK: Final = "none: any picture is scored, also what is no chest radiograph"
 """What is said of a model without one."""
 
-NO_QUALITY: Final = "picture quality is hardly checked: a blurred or tilted film may be scored too"
+NO_QUALITY: Final = "picture quality is hardly checked: blur or tilt that passes can lose a flag"
 
 REFUSED_ASPECT: Final = 2.0
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""

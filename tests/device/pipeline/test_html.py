@@ -200,7 +200,8 @@ def test_it_says_whose_answers_they_are_beside_the_disclaimer(
     assert json.loads(site.read_text())["digest"] in page.texts
     (usually,) = (text for text in page.texts if text.startswith("usually: "))
     assert usually.startswith(
-        "usually: at this site (1200 images of 400 patients); normal (no finding): "
+        "usually: at this site (1200 images of 400 patients); higher than: at least so "
+        "many normal images (no finding): "
     )
 
 
