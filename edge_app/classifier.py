@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.cautions import Cautions
-from edge_app.model.decisions import Decisions, Finding, mark, worth_of_marks
+from edge_app.model.decisions import Decisions, Finding, mark, told, worth_of_marks
 from edge_app.model.input_check import BLANK, BLANK_RANGE, UNCHECKED, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 MAX_ASPECT = 1.5
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""
+
+
+BY_FORCE: Final = "scored by force: means nothing"
+"""In the verdict on what the input check refuses."""
 
 
 class Findings(NamedTuple):
@@ -91,7 +95,8 @@ class Findings(NamedTuple):
     def verdict(self) -> list[str]:
         """The answer in a few words; see `overall.verdict`. It is not for what is withheld."""
         names = [each.name for each in self.marked]
-        return verdict(self.overall, names if self.marks else None)
+        told = verdict(self.overall, names if self.marks else None)
+        return [BY_FORCE, *told] if self.check and self.check.flagged else told
 
     @property
     def caution(self) -> str | None:
@@ -245,7 +250,9 @@ class Classifier:
             warnings.append(f"{check.reason}; its scores mean nothing")
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
-        return Findings(findings, activation, tuple(warnings), blank, check, overall=overall)
+        return Findings(
+            told(findings, overall), activation, tuple(warnings), blank, check, overall=overall
+        )
 
     def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         cells = None

@@ -62,7 +62,7 @@ def rectified(photograph: Radiograph, check: InputCheck | None, spec: InputSpec)
     corners = find(gray)
     warnings = list(photograph.warnings)
     if corners is None:
-        warnings.append("no film or screen stands out in the photograph: all of it was used")
+        warnings.append("shows no film or screen that stands out: all of it was used")
         flat, evened = gray, False
     else:
         lit, evened = _evenly_lit(gray, corners)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 NOT_ILL: Final = "'flagged' does not mean ill"
 NOT_NORMAL: Final = "'not flagged' does not mean normal"
 
+ILL: Final = "images that are not normal"
+
 PREVALENCE: Final = 0.1
 """A share of images that are not normal as where few people are ill; cautions hold for it.
 
@@ -27,8 +29,8 @@ class Cautions(NamedTuple):
 
     Attributes:
         flagged, clear: of the decision.
-        raised: how many findings that are marked as raised are borne, where `PREVALENCE` of all
-            images are not normal; empty if nobody knows.
+        raised: how many findings that are raised are right, where `PREVALENCE` of all images are
+            not normal; empty if nobody knows.
     """
 
     flagged: str = NOT_ILL
@@ -44,9 +46,9 @@ class Cautions(NamedTuple):
     ) -> Cautions:
         """The cautions of an image-level operating point.
 
-        A site file tells the predictive values of the place. A model tells what it reached on
-        validation and on test, whose patients its network never saw, and from the one to the other
-        is how well it may do elsewhere; of one that was not tested nothing is claimed.
+        A site file tells the predictive values of the place, as an interval. A model tells what it
+        reached on validation and on test, whose patients its network never saw, each by its name:
+        the two are other patients and no interval. Of one that was not tested nothing is claimed.
 
         Args:
             point: whose threshold flags; None if none does.
@@ -63,12 +65,8 @@ class Cautions(NamedTuple):
         normal = _known(point["specificity"], test["specificity"]["value"])
         right = [predictive_value(*each) for each in zip(found, normal, strict=False)]
         return cls(
-            _said(NOT_ILL, f"where {FEW} is not normal, {{}} of 100 flags are right", right),
-            _said(
-                NOT_NORMAL,
-                "{} of 100 that are not normal are missed",
-                [1 - share for share in found],
-            ),
+            _joined(NOT_ILL, f"where {FEW} is not normal, ", _of_both("flags", "right", right)),
+            _joined(NOT_NORMAL, "", _of_both(ILL, "missed", [1 - share for share in found])),
             _of_marks(raised),
         )
 
@@ -82,9 +80,8 @@ class Cautions(NamedTuple):
         said = self.flagged if flagged else self.clear
         if not raised or not self.raised:
             return said
-        if flagged and said != NOT_ILL:
-            return f"{said}, and {self.raised}"
-        return f"{said}; where {FEW} is not normal, {self.raised} are right"
+        where = "" if flagged and said != NOT_ILL else f"where {FEW} is not normal, "
+        return f"{said}; {where}{self.raised}"
 
 
 def predictive_value(sensitivity: float, specificity: float) -> float:
@@ -98,9 +95,7 @@ def _of_marks(raised: RaisedFacts | None) -> str:
     if raised is None or "test" not in raised:
         return ""
     shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
-    if min(shares) <= 0 or max(shares) >= 1:
-        return ""
-    return f"{_of_100(min(shares), max(shares))} of 100 raised findings"
+    return _of_both("raised findings", "right", shares)
 
 
 def right_marks(marks: Marks) -> float:
@@ -113,12 +108,13 @@ def right_marks(marks: Marks) -> float:
 def _at_site(ppv: Estimate, npv: Estimate) -> tuple[str, str]:
     """`flagged` and `clear` for a site, by the ends of its predictive values' intervals."""
     right, normal = (_known(each["low"], each["high"]) for each in (ppv, npv))
+    ill = [1 - share for share in normal]
     return (
-        _said(NOT_ILL, "at this site {} of 100 flags are right", right),
-        _said(
+        _joined(NOT_ILL, "at this site ", _from_to("{} of 100 flags are right", right)),
+        _joined(
             NOT_NORMAL,
-            "at this site {} of 100 that are not flagged are not normal",
-            [1 - share for share in normal],
+            "at this site ",
+            _from_to("{} of 100 that are not flagged are not normal", ill),
         ),
     )
 
@@ -128,24 +124,38 @@ def _known(*shares: float | None) -> list[float]:
     return [share for share in shares if share is not None] if None not in shares else []
 
 
-def _said(begin: str, words: str, shares: Sequence[float]) -> str:
-    """With how often that is, unless nobody knows, or it was never or always so among those seen:
-    none of those is not none."""
-    if not shares or min(shares) <= 0 or max(shares) >= 1:
-        return begin
-    return f"{begin}: {words.format(_of_100(min(shares), max(shares)))}"
+def _joined(begin: str, where: str, told: str) -> str:
+    return f"{begin}: {where}{told}" if told else begin
 
 
-def _of_100(low: float, high: float) -> str:
-    """A range as numbers out of 100, which no rounding makes none or all."""
-    first, last = f"{100 * low:.0f}", f"{100 * high:.0f}"
-    if last == "0":
-        return "fewer than 1"
-    if first == "100":
-        return "more than 99"
-    first = "fewer than 1" if first == "0" else first
-    last = "more than 99" if last == "100" else last
-    return first if first == last else f"{first} to {last}"
+def _of_both(what: str, are: str, shares: Sequence[float]) -> str:
+    """How often something is so on validation and on test images; empty where nobody can tell."""
+    if not _tellable(shares):
+        return ""
+    here, there = map(_of_100, shares)
+    if here == there:
+        return f"of 100 {what} {here} are {are} on validation and on test images"
+    return f"of 100 {what} {here} are {are} on validation images, {there} on test images"
+
+
+def _from_to(words: str, ends: Sequence[float]) -> str:
+    """The same of an interval, with its ends in the words' braces."""
+    if not _tellable(ends):
+        return ""
+    first, last = map(_of_100, sorted(ends))
+    return words.format(first if first == last else f"{first} to {last}")
+
+
+def _tellable(shares: Sequence[float]) -> bool:
+    """Whether they are known, and not never or always among those seen: none of those is not
+    none."""
+    return bool(shares) and min(shares) > 0 and max(shares) < 1
+
+
+def _of_100(share: float) -> str:
+    """A share as a number out of 100, which no rounding makes none or all."""
+    number = f"{100 * share:.0f}"
+    return {"0": "fewer than 1", "100": "more than 99"}.get(number, number)
 
 
 NOTHING_KNOWN: Final = Cautions()

@@ -48,7 +48,8 @@ class Finding(NamedTuple):
         score: calibrated probability, 0 to 1.
         threshold: of the label's operating point, on the score; None if it was not computable.
         above: score ≥ threshold; None without a threshold. No finding is above in an image that is
-            not flagged, and the normal label is not where a finding is, or the image is flagged.
+            not flagged, and the normal label is not where a finding is, or the image is flagged;
+            `told` leaves it undecided where the image as a whole is decided on.
         kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
         usually: the share of images that bear the label where the model was calibrated; None if
             the model does not tell.
@@ -83,8 +84,8 @@ TIMES: Final = 2
 """How many times the usual probability a raised finding has at least."""
 
 RAISED_MEANS: Final = (
-    f"raised: {LEAST:.0f} % or more, and at least twice the usual probability; "
-    "not raised does not mean absent"
+    f"raised: {LEAST:.0f} % or more, and at least twice the usual probability; the most probable "
+    "first, which is no order of urgency; not raised does not mean absent"
 )
 
 
@@ -132,6 +133,17 @@ def marked(
 def shown(share: float) -> float:
     """A share in per cent, with the digits that are shown."""
     return float(f"{100 * rounded(share):.1f}")
+
+
+def told(findings: Sequence[Finding], whole: Overall | None) -> tuple[Finding, ...]:
+    """Findings as every answer tells them.
+
+    Where the image as a whole is decided on, the normal label is not: its own threshold is another
+    promise, and *above* would read as *normal* beside a verdict that only says *not flagged*.
+    """
+    if whole is None or whole.flagged is None:
+        return tuple(findings)
+    return tuple(each if each.kind == FINDING else each._replace(above=None) for each in findings)
 
 
 class Decisions:

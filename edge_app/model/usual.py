@@ -52,7 +52,7 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
         normal = reference["images"].removesuffix(AT_SITE)
         if told and normal.endswith(f" of {images}"):
             normal = f"{normal.removesuffix(f' normal images of {images}')} of these"
-        told.append(f"normal (no finding): {normal}")
+        told.append(f"higher than: at least so many normal images (no finding): {normal}")
     if told:
         yield "; ".join(told)
 

@@ -57,24 +57,29 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
     """
     if point is None:
         return
-    where = f"of normal images{' at this site' if site else ''}"
-    flags, misses = percent(1 - point["specificity"]), percent(1 - point["sensitivity"])
-    alarms, missed = f"; rule: {point['rule']}" if site else "", ""
+    alarms, misses = 1 - point["specificity"], 1 - point["sensitivity"]
     if test := point.get("test"):
-        where = "of normal validation images"
-        specificity, sensitivity = test["specificity"]["value"], test["sensitivity"]["value"]
-        if specificity is not None:
-            alarms = f", {percent(1 - specificity)} of normal test images (patients new to it)"
-        if sensitivity is not None:
-            missed = f" and {percent(1 - sensitivity)}"
-    yield f"flags: {flags} {where}{alarms}"
-    yield f"misses: {misses}{missed} of those that are not normal"
+        on, elsewhere = "of normal validation images", "of normal test images (other patients)"
+        yield f"flags: {_on_both(alarms, on, test['specificity'], elsewhere)}"
+        on, elsewhere = "of validation images that are not normal", "of such test images"
+        yield f"misses: {_on_both(misses, on, test['sensitivity'], elsewhere)}"
+    else:
+        where, rule = (" at this site", f"; rule: {point['rule']}") if site else ("", "")
+        yield f"flags: {percent(alarms)} of normal images{where}{rule}"
+        yield f"misses: {percent(misses)} of those that are not normal"
     if site:
         here = site.content["overall"]
         yield (
             f"at this site {_share(here['ppv'])} of flagged images are not normal, and "
             f"{_share(here['npv'])} of the others are normal"
         )
+
+
+def _on_both(share: float, on: str, kept: Estimate, elsewhere: str) -> str:
+    """A share of validation images, and what is not `kept` of test images, if that is known."""
+    known = kept["value"]
+    other = "" if known is None else f", {percent(1 - known)} {elsewhere}"
+    return f"{percent(share)} {on}{other}"
 
 
 def _share(told: Estimate) -> str:

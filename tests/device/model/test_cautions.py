@@ -22,11 +22,12 @@ def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> 
     """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
     told = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
     assert told.flagged == (
-        "'flagged' does not mean ill: where 1 image in 10 is not normal, 12 to 31 of 100 flags "
-        "are right"
+        "'flagged' does not mean ill: where 1 image in 10 is not normal, of 100 flags 31 are right "
+        "on validation images, 12 on test images"
     )
     assert told.clear == (
-        "'not flagged' does not mean normal: 38 to 60 of 100 that are not normal are missed"
+        "'not flagged' does not mean normal: of 100 images that are not normal 60 are missed on "
+        "validation images, 38 on test images"
     )
 
 
@@ -38,9 +39,10 @@ def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() 
     """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
     told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
-    assert (
-        told.under(flagged=True, raised=True)
-        == f"{told.flagged}, and 4 to 9 of 100 raised findings"
+    worth = "of 100 raised findings 9 are right on validation images, 4 on test images"
+    assert told.under(flagged=True, raised=True) == f"{told.flagged}; {worth}"
+    assert told.under(flagged=False, raised=True) == (
+        f"{told.clear}; where 1 image in 10 is not normal, {worth}"
     )
 
 
@@ -57,25 +59,28 @@ def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> No
 
 def test_a_good_point_is_told_as_good() -> None:
     told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
-    assert told.flagged.endswith("84 to 91 of 100 flags are right")
-    assert told.clear.endswith("5 to 7 of 100 that are not normal are missed")
-    assert Cautions.of(point((0.8, 0.8), (0.9, 0.9))).flagged.endswith("47 of 100 flags are right")
+    assert told.flagged.endswith(
+        "of 100 flags 91 are right on validation images, 84 on test images"
+    )
+    assert told.clear.endswith("5 are missed on validation images, 7 on test images")
+    alike = Cautions.of(point((0.8, 0.8), (0.9, 0.9)))
+    assert alike.flagged.endswith("of 100 flags 47 are right on validation and on test images")
 
 
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        ((0.5, 0.996), "fewer than 1 to 50 of 100"),
-        ((0.996, 0.997), "fewer than 1 of 100"),
-        ((0.004, 0.003), "more than 99 of 100"),
-        ((0.004, 0.5), "50 to more than 99 of 100"),
+        ((0.5, 0.996), "50 are missed on validation images, fewer than 1 on test images"),
+        ((0.996, 0.997), "fewer than 1 are missed on validation and on test images"),
+        ((0.004, 0.003), "more than 99 are missed on validation and on test images"),
+        ((0.004, 0.5), "more than 99 are missed on validation images, 50 on test images"),
     ],
 )
 def test_no_rounding_makes_none_of_some_or_all_of_most(
     found: tuple[float, float], said: str
 ) -> None:
     told = Cautions.of(point(found, (0.9, 0.9)))
-    assert told.clear == f"{NOT_NORMAL}: {said} that are not normal are missed"
+    assert told.clear == f"{NOT_NORMAL}: of 100 images that are not normal {said}"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -91,7 +96,7 @@ def test_nothing_is_claimed_of_what_was_not_tested() -> None:
     assert Cautions.of(point((0.4, None), (0.9, 0.5))) == (NOT_ILL, NOT_NORMAL, "")
     only_found = Cautions.of(point((0.4, 0.6), (0.9, None)))
     assert only_found.flagged == NOT_ILL
-    assert "40 to 60 of 100" in only_found.clear
+    assert "60 are missed on validation images, 40 on test images" in only_found.clear
 
 
 class Place:

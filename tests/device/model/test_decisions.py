@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.core.errors import UsageError
-from edge_app.model.decisions import Decisions, mark, marked
+from edge_app.model.decisions import Decisions, Finding, mark, marked, told
 from edge_app.model.labels import FINDING, NORMAL, Label, Labels
 from edge_app.model.manifest_types import Manifest
 from edge_app.model.operating_points import chosen
+from edge_app.model.overall import Overall
 
 LABELS = Labels((Label("A"), Label("Clear", NORMAL), Label("B"), Label("C")))
 IMAGE_LEVEL = {
@@ -153,3 +154,14 @@ def test_a_finding_that_reads_like_its_own_threshold_is_borderline(
     above = None if threshold is None else score >= threshold
     assert marked(score, 0.01, above, True, threshold) == said
     assert "borderline" not in marked(score, 0.01, above, False, threshold)
+
+
+def test_the_normal_label_is_undecided_where_the_image_as_a_whole_is_decided() -> None:
+    """*No Finding: above* beside *not flagged* would say more than the image's threshold does."""
+    bears = Finding("Edema", 0.0, 0.6, 0.5, True)
+    normal = Finding("No Finding", 0.0, 0.6, 0.5, True, "normal")
+    for flagged in (True, False):
+        whole = Overall(0.4, None, None, 0.5, flagged)
+        assert told([bears, normal], whole) == (bears, normal._replace(above=None))
+    for undecided in (None, Overall(0.4, None, None, None, None)):
+        assert told([bears, normal], undecided) == (bears, normal)

@@ -122,12 +122,12 @@ def test_an_image_that_is_not_flagged_is_never_called_normal() -> None:
     assert Overall(0.4, None, None, 0.5, False).caution(False) == NOT_NORMAL
     assert Overall(0.6, None, None, 0.5, True).caution(True) == NOT_ILL
     assert Overall(0.6, None, None, None, None).caution(True) is None
-    worth = Cautions(NOT_ILL, NOT_NORMAL, "2 of 100 raised findings")
+    worth = Cautions(NOT_ILL, NOT_NORMAL, "of 100 raised findings 2 are right")
     for flagged, said in ((True, NOT_ILL), (False, NOT_NORMAL)):
         whole = Overall(0.4, None, None, 0.5, flagged, worth)
         assert whole.caution(False) == said
         assert whole.caution(True) == (
-            f"{said}; where 1 image in 10 is not normal, 2 of 100 raised findings are right"
+            f"{said}; where 1 image in 10 is not normal, of 100 raised findings 2 are right"
         )
 
 

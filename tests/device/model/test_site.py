@@ -244,7 +244,7 @@ def test_what_is_usual_is_said_to_be_so_at_the_site(
     rule = "at least 90 % of images with a finding are flagged (95 % certain)"
     assert f"flags: 34.0 % of normal images at this site; rule: {rule}" in lines
     assert "misses: 7.0 % of those that are not normal" in lines
-    normal = "normal (no finding): 843 normal images"
+    normal = "higher than: at least so many normal images (no finding): 843 normal images"
     assert f"usually: at this site (1200 images of 400 patients); {normal}" in lines
     stated = {**content["prevalence"], "value": 0.05, "low": None, "high": None, "stated": True}
     overall = {**content["decisions"]["overall"], "usually": 0.05}

@@ -198,7 +198,8 @@ def test_it_names_the_model_next_to_the_disclaimer(run: Run, picture: Path, tmp_
     assert json.loads(site.read_text())["digest"] in page.texts
     (usually,) = (text for text in page.texts if text.startswith("usually: "))
     assert usually.startswith(
-        "usually: at this site (1200 images of 400 patients); normal (no finding): "
+        "usually: at this site (1200 images of 400 patients); higher than: at least so "
+        "many normal images (no finding): "
     )
 
 

@@ -255,13 +255,15 @@ def test_a_study_has_the_answer_s_words_its_numbers_and_what_they_are_worth(
     assert answer["operating_point"] in page
     assert "<b>not flagged; nothing is raised</b>" in page
     assert re.search(
-        r"does not mean normal: \d+ to \d+ of 100 that are not normal are missed", page
+        r"does not mean normal: of 100 images that are not normal \d+ are missed on validation "
+        r"images, \d+ on test images",
+        page,
     )
     assert "of 100 normal validation images" in page
     assert "seen at 28x28: small findings are missed" in page
     assert "picture quality is hardly checked" in page
     assert re.search(r"flags: [\d.]+ % of normal validation images, [\d.]+ % of normal test", page)
-    assert re.search(r"misses: [\d.]+ % and [\d.]+ % of those that are not normal", page)
+    assert re.search(r"misses: [\d.]+ % of validation images that are not normal", page)
     assert DISCLAIMER in page
 
 
@@ -270,7 +272,7 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
 ) -> None:
     """A number belongs to the operating point that decided; the one in use may be another."""
     client = served.client()
-    numbered = re.compile(r"<b>[^<]*does not mean \w+: [^<]*\d of 100 ")
+    numbered = re.compile(r"<b>[^<]*does not mean \w+: [^<]*of 100 [^<]*\d are ")
     page = client.get(f"/images/{answered}").text
     assert numbered.search(page)
     assert "is not known of this answer" not in page
@@ -298,7 +300,7 @@ def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
         answer["overall"]["flagged"] = flagged
         for finding in answer["findings"]:
             finding.update(probability=0.9, prevalence=0.1)
-        worth = "2 of 100 raised findings"
+        worth = "of 100 raised findings 2 are right"
         said = told(answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL, worth))
         assert said.caution
         assert worth in said.caution
