@@ -223,7 +223,8 @@ def test_a_refit_is_not_judged_by_the_validation_patients_that_trained_it(
 ) -> None:
     run = open_run(finished_run)
     trained = {"train": {"digest": cached.split("train", "validation").digest}}
-    refitted = replace(run, config={**run.config, "dataset": trained})
+    config = replace(run.config, content=run.config.content | {"dataset": trained})
+    refitted = replace(run, config=config)
     judged = evaluate(
         refitted, images_to_judge(refitted, cached, "validation"), "validation", "x", ["noise"]
     )

@@ -226,7 +226,9 @@ def test_a_report_says_what_a_start_or_a_teacher_may_know_of_its_patients(
     cached = read_data(small_nih, 28, finished_run.parent / "cache")
     run = open_run(finished_run)
     dataset = {**run.config.dataset, **{**UNTAUGHT, **TAUGHT}[by]}
-    run = replace(run, config=replace(run.config, content={"dataset": dataset}))
+    run = replace(
+        run, config=replace(run.config, content=run.config.content | {"dataset": dataset})
+    )
     judged = evaluate(run, images_to_judge(run, cached, "test"), "test", "x", [])
     expected = [TAUGHT_ON] if by in TAUGHT else []
     assert judged.content["dataset"].get("notes", []) == expected

@@ -37,7 +37,8 @@ def opened(
     monkeypatch.setattr(inputs, "read_data", lambda *_: cached)
 
     def study(dataset: dict[str, Any]) -> Study:
-        known = replace(run, config={**run.config, "dataset": dataset})
+        config = replace(run.config, content=run.config.content | {"dataset": dataset})
+        known = replace(run, config=config)
         monkeypatch.setattr(inputs, "open_run", lambda _: known)
 
         def open_small(out: Path) -> Bench:
