@@ -8,13 +8,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 
-class WithCaution(TypedDict, total=False):
-    """What the decision is worth, in a line; archives do not repeat it in every row."""
-
-    caution: str | None
-
-
-class OverallAnswer(WithCaution):
+class OverallAnswer(TypedDict):
     """The image as a whole: the probability that it is not normal; null is what is not known."""
 
     probability: float

@@ -46,7 +46,7 @@ def answered(
     told = list(findings.findings) if top is None else findings.ranked[:top]
     answer = {
         "file": name,
-        "overall": _overall(findings.overall, findings.caution) if findings.overall else None,
+        "overall": _overall(findings.overall) if findings.overall else None,
         "findings": [_finding(each, rank.get(each.label), findings.by_label) for each in told],
         "input_check": findings.check.as_dict() if findings.check else None,
         **({"heatmap": findings.heatmap} if findings.heatmap else {}),
@@ -63,14 +63,13 @@ def refused(name: str, error: EdgeCxrError, by: Origin) -> Refusal:
     return {"file": name, "error": {"kind": error.kind, "message": str(error)}, **by}
 
 
-def _overall(overall: Overall, caution: str | None) -> OverallAnswer:
+def _overall(overall: Overall) -> OverallAnswer:
     return {
         "probability": rounded(overall.probability),
         "usually": overall.usually,
         "percentile": overall.percentile,
         "threshold": _rounded(overall.threshold),
         "flagged": overall.flagged,
-        "caution": caution,
     }
 
 

@@ -2,8 +2,8 @@
 
 A row is what `classify --json` prints of an image, key by key. What the answer's schema leaves open
 (`image`, `preprocessing`, `runtime`) is JSON text. Null is what an answer of its kind does not
-have: a row with `error` is a refusal. What follows from the model or site file, `caution` and each
-label's `ppv`, is not repeated in every row.
+have: a row with `error` is a refusal. What the site file has of each label, its `ppv`, is not
+repeated in every row.
 """
 
 from __future__ import annotations
