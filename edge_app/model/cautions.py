@@ -95,7 +95,7 @@ def _of_marks(raised: RaisedFacts | None) -> str:
     if raised is None or "test" not in raised:
         return ""
     shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
-    return _of_both("raised findings", "right", shares)
+    return _of_both("raised findings, strong or weak,", "right", shares)
 
 
 def right_marks(marks: Marks) -> float:

@@ -89,7 +89,8 @@ class Overall(NamedTuple):
 
     def _lower(self) -> str:
         assert self.percentile is not None
-        return f"{of_normal(self.percentile)} {self.normal_images}"
+        at_least = "at least " if self.percentile < 1 else ""
+        return f"{at_least}{of_normal(self.percentile)} {self.normal_images}"
 
 
 def verdict(whole: Overall | None, marked: Sequence[str] | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from edge_app.core.plain_text import percent
 from edge_app.model.decisions import Share
@@ -48,6 +48,9 @@ def right_above(findings: Iterable[Finding]) -> Iterator[str]:
             )
 
 
+BY_LABELS: Final = "normal, right and missed: by the labels of those images, which may be wrong"
+
+
 def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[str]:
     """Lines on what being flagged, and not being flagged, is worth.
 
@@ -63,6 +66,7 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
         yield f"flags: {_on_both(alarms, on, test['specificity'], elsewhere)}"
         on, elsewhere = "of validation images that are not normal", "of such test images"
         yield f"misses: {_on_both(misses, on, test['sensitivity'], elsewhere)}"
+        yield BY_LABELS
     else:
         where, rule = (" at this site", f"; rule: {point['rule']}") if site else ("", "")
         yield f"flags: {percent(alarms)} of normal images{where}{rule}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from edge_app.clinic.kept import UNJUDGED
 from edge_app.core.plain_text import percent, readable
@@ -84,6 +84,10 @@ class Study(NamedTuple):
     site: str | None
 
 
+DECIDED: Final = ("probability", "usually", "percentile", "threshold", "flagged")
+"""Keys of an answer's `overall`, which `Overall` has as well."""
+
+
 def told(
     answer: Mapping[str, Any],
     cautions: Cautions = NOTHING_KNOWN,
@@ -99,7 +103,8 @@ def told(
     kind = error.get("kind")
     blank = bool(answer.get("blank"))  # its scores mean nothing, and are not shown
     overall = None if blank else answer.get("overall")
-    whole = Overall(**overall, cautions=cautions, normal_images=normal_images) if overall else None
+    decided = {key: overall[key] for key in DECIDED} if overall else None
+    whole = Overall(**decided, cautions=cautions, normal_images=normal_images) if decided else None
     by_label = whole is None or whole.flagged is None
     rows = [] if blank else _rows(answer, by_label)
     check = answer.get("input_check")

@@ -19,6 +19,7 @@ from PIL import Image
 from edge_app import DISCLAIMER
 from edge_app.model.decisions import RAISED_MEANS
 from edge_app.model.model_file import read
+from edge_app.pipeline.words import BY_LABELS
 from train.labels import LABELS
 
 from ..conftest import Run
@@ -50,15 +51,16 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert sorted(label for label, _ in rows) == sorted(readable - {"No Finding"})
     probabilities = [float(row.split(" %")[0].replace("<", "")) for _, row in rows]
     assert probabilities == sorted(probabilities, reverse=True)
-    assert lines[-6].endswith(
+    assert lines[-7].endswith(
         ": knows the 14 findings and nothing else; picture quality is hardly checked: "
         "blur or tilt that passes can lose a flag; "
         "operating point 'one-in-ten' (1 in 10 normal validation images is flagged)"
     )
     flags = r"flags: 10\.0 % of normal validation images, [\d.]+ % of normal test images "
-    assert re.fullmatch(flags + r"\(other patients\)", lines[-5])
+    assert re.fullmatch(flags + r"\(other patients\)", lines[-6])
     misses = r"misses: [\d.]+ % of validation images that are not normal, [\d.]+ % of such test "
-    assert re.fullmatch(misses + "images", lines[-4])
+    assert re.fullmatch(misses + "images", lines[-5])
+    assert lines[-4] == BY_LABELS
     images = "validation, 2238 images of 633 patients"
     usually = (
         f"usually: how many have it, of all images it was checked on, normal or not ({images})"
@@ -68,7 +70,7 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
         == f"{usually}; higher than: at least so many normal images (no finding): 1393 of these"
     )
     assert lines[-2] == RAISED_MEANS
-    assert len(lines) == 26
+    assert len(lines) == 27
     assert done.stdout.endswith(DISCLAIMER + "\n")
     assert "picture.png  (256x256 PNG, seen at 28x28: small findings are missed)" in done.stdout
 

@@ -39,7 +39,9 @@ def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() 
     """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
     told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
-    worth = "of 100 raised findings 9 are right on validation images, 4 on test images"
+    worth = (
+        "of 100 raised findings, strong or weak, 9 are right on validation images, 4 on test images"
+    )
     assert told.under(flagged=True, raised=True) == f"{told.flagged}; {worth}"
     assert told.under(flagged=False, raised=True) == (
         f"{told.clear}; where 1 image in 10 is not normal, {worth}"
