@@ -32,7 +32,7 @@ BELOW: Final = Code(SCHEME, "BELOW", "Below the threshold")
 OUTWEIGHED: Final = Code(
     SCHEME, "OUTWEIGHED", "Reached, but the image or a finding decides otherwise"
 )
-UNDECIDED: Final = Code(SCHEME, "UNDECIDED", "There is no threshold")
+UNDECIDED: Final = Code(SCHEME, "UNDECIDED", "No decision of its own")
 DECISIONS: Final = (ABOVE, BELOW, OUTWEIGHED, UNDECIDED)
 
 VERDICTS: Final = {
@@ -67,10 +67,11 @@ def finding(statement: Statement) -> Code:
 
 
 def decision(statement: Statement) -> Code:
-    """Above, below, reached and not called, or none of it because there is no threshold.
+    """Above, below, reached and not called, or none of it.
 
-    No finding is called in an image that is not flagged, nor the normal label in one that is,
-    whatever their probabilities: see `model.decisions`.
+    There is no decision without a threshold, nor on the normal label where the image as a whole is
+    decided on. No finding is called in an image that is not flagged, whatever its probability: see
+    `model.decisions`.
     """
     if statement.above is None or statement.threshold is None:
         return UNDECIDED

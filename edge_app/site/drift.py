@@ -332,7 +332,14 @@ def summary(found: Mapping[str, Any]) -> str:
         AS_BEFORE: "as before, as far as so many images can tell",
         TOO_FEW: "nothing can be said of so few images",
     }
-    return "\n".join([*lines, "", words[found["verdict"]], found["disclaimer"]])
+    said = words[found["verdict"]] + _doubts(quantities) * (found["verdict"] == AS_BEFORE)
+    return "\n".join([*lines, "", said, found["disclaimer"]])
+
+
+def _doubts(quantities: Sequence[Mapping[str, Any]]) -> str:
+    """The quantities of which nobody can say that they are as before; empty for none."""
+    unsure = [each["name"] for each in quantities if each["verdict"] == UNSURE]
+    return f"; not sure: {', '.join(unsure)}" if unsure else ""
 
 
 def _probability(found: float | None) -> str:

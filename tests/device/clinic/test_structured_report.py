@@ -126,6 +126,17 @@ def test_no_finding_that_reached_its_threshold_is_said_to_be_below(
     assert f"({decision or 'UNDECIDED'},{codes.SCHEME}" in group
 
 
+def test_what_is_not_decided_keeps_its_threshold_and_nothing_denies_that(
+    made: Any, answer: dict[str, Any]
+) -> None:
+    first, *others = answer["findings"]
+    said = {"score": 0.5, "threshold": 0.4, "above": None}
+    text = dump(made({**answer, "findings": [{**first, **said}, *others]}))
+    group = next(each for each in groups(text) if f'"{first["label"]}"' in each)
+    assert '"Threshold of the operating point")="0.4' in group
+    assert f'(UNDECIDED,{codes.SCHEME},"No decision of its own")' in group
+
+
 def test_what_others_judge_is_without_error(made: Any, answer: dict[str, Any]) -> None:
     assert verify(made(answer)) == []
 

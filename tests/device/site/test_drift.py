@@ -158,6 +158,9 @@ def test_what_is_far_off_and_not_sure_is_not_as_before() -> None:
     assert told["verdict"] == UNSURE
     assert f"{drifting.FLAGGED} " in drifting.summary(found)
     assert "not sure: off by a factor of 1.25 or more" in drifting.summary(found)
+    assert found["verdict"] == AS_BEFORE
+    last = drifting.summary(found).splitlines()[-2]
+    assert last == f"as before, as far as so many images can tell; not sure: {drifting.FLAGGED}"
 
 
 def test_flagged_images_are_compared_with_the_rate_of_their_own_operating_point() -> None:
