@@ -106,7 +106,8 @@ class Watched(BytesIO):
 
 
 def _last_place(data: bytes) -> int:
-    """Where the last byte of the last scan stands, zeros and filling behind it left out.
+    """Where the last byte of the last scan stands, what may fill up behind it left out: zeros, and
+    a restart marker that no block follows.
 
     It is 0, so that all is read at once, where a decoder cannot take bytes in pieces.
     """
@@ -118,7 +119,9 @@ def _last_place(data: bytes) -> int:
             begin = at + int.from_bytes(data[at : at + 2], "big")
     after = MARKER.search(data, begin)
     end = after.start() if after else len(data)
-    while end > begin and data[end - 1] in (0x00, 0xFF):
+    while end > begin and (last := data[end - 1]) in (0x00, 0xFF, *RESTARTS):
+        if last in RESTARTS and data[end - 2] != 0xFF:
+            break
         end -= 1
     return max(begin, end - 1)
 

@@ -475,7 +475,10 @@ def test_a_jpeg_of_which_a_part_is_shown_is_told(
     assert jpeg.ENDS_LATE in read(twice, least=least).warnings
 
 
-@pytest.mark.parametrize("behind", [b"", b"\0", bytes(9), b"\xff", b"\xff\xff\xff", b"\0\xff"])
+@pytest.mark.parametrize(
+    "behind",
+    [b"", b"\0", bytes(9), b"\xff", b"\xff\xff\xff", b"\0\xff", b"\xff\xd0", b"\xff\xd7\0"],
+)
 @pytest.mark.parametrize("kind", ["baseline", "optimised", "progressive", "restarts"])
 def test_filling_behind_the_data_of_a_jpeg_is_not_told(kind: str, behind: bytes) -> None:
     data = encoded(smooth(512, 256), "JPEG", **KINDS[kind])
