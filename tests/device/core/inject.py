@@ -234,13 +234,14 @@ def results_of_a_site(folder: Path) -> None:
     known = read(model())
     finding = {"probability": 0.1}
     answer = {
-        "model": {"sha256": known.sha256}, "site": None,
+        "model": {"sha256": known.sha256, "digest": known.digest}, "site": None,
         "operating_point": known.manifest["default_operating_point"],
         "overall": {"probability": 0.4, "flagged": True},
         "findings": [{"label": name, **finding} for name in known.labels.names],
     }  # fmt: skip
     lines = [json.dumps({"file": f"{n}.png", **answer}) for n in range(300)]
-    lines.append(json.dumps({"file": "x.png", "error": {"kind": "machine", "message": "…"}}))
+    by = {key: answer[key] for key in ("model", "site", "operating_point")}
+    lines.append(json.dumps({"file": "x", "error": {"kind": "machine", "message": "…"}, **by}))
     (folder / "results.jsonl").write_text("\n".join([*lines, ""]))
 
 
