@@ -239,7 +239,9 @@ def results_of_a_site(folder: Path) -> None:
         "overall": {"probability": 0.4, "flagged": True},
         "findings": [{"label": name, **finding} for name in known.labels.names],
     }  # fmt: skip
-    lines = [json.dumps({"file": f"{n}.png", **answer}) for n in range(300)]
+    lines = [
+        json.dumps({"file": f"{n}.png", **answer}) for n in range(2000)
+    ]  # so many that a change is sure
     by = {key: answer[key] for key in ("model", "site", "operating_point")}
     lines.append(json.dumps({"file": "x", "error": {"kind": "machine", "message": "…"}, **by}))
     (folder / "results.jsonl").write_text("\n".join([*lines, ""]))
