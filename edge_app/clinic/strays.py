@@ -79,7 +79,8 @@ def offered_again(path: Path, limits: Limits) -> Offered:
     sha256 = digest_of(data, entrance)
     if sha256 is None:
         raise LostError("is not what the box wrote")
-    identity, whose = identified(data[:HEADER_BYTES], sha256)
+    begin = data if entrance == NODE else data[:HEADER_BYTES]  # as far as it was read when it came
+    identity, whose = identified(begin, sha256)
     if entrance == NODE and identity == sha256:  # it had one when it came
         raise LostError("is not what the box wrote")
     return Offered(entrance, identity, sha256, path, SENDER, whose)
@@ -89,7 +90,7 @@ def identified(begin: bytes, sha256: str) -> tuple[str, str]:
     """What makes a file this image, and whose it is, as far as it says.
 
     Args:
-        begin: its first `HEADER_BYTES`.
+        begin: its first `HEADER_BYTES`; of the node all of it.
         sha256: of all of it, which stands for a SOP Instance UID where it has none.
     """
     try:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from edge_app.clinic.retention import GOING, purge, remove_finished
 from edge_app.clinic.settings import Settings, read_settings
 from edge_app.clinic.spool import KNOWN, NEW, Offered, Receipt, Spool
 from edge_app.clinic.store import DATABASE, Store
-from edge_app.clinic.strays import sweep
+from edge_app.clinic.strays import HEADER_BYTES, sweep
 
 from .conftest import offered
 from .images import dicom
@@ -39,9 +40,9 @@ def settings(tmp_path: Path) -> Settings:
     return read_settings(file)
 
 
-def of_node(number: int) -> Offered:
+def of_node(number: int, **elements: Any) -> Offered:
     """An image as the node takes it."""
-    data = dicom(number)
+    data = dicom(number, **elements)
     begins = LENGTH.stop + int.from_bytes(data[LENGTH], "little")
     meta, content = data[132:begins], data[begins:]
     pieces = (preamble(meta), meta, content)
@@ -111,6 +112,21 @@ def test_images_that_came_after_the_copy_are_taken_again(
     with restarted(settings) as spool:
         assert spool.counts()["waiting"] == 4
     assert " taken-again " not in capsys.readouterr().err
+
+
+def test_an_image_of_the_node_is_taken_again_however_long_its_header_is(
+    settings: Settings,
+) -> None:
+    store = Store(settings.spool)
+    spool = Spool(store)
+    copy = Copy(settings.spool)
+    came = of_node(1, LongCodeValue="A" * (HEADER_BYTES + 1000))
+    spool.accept(came)
+    store.close()
+    copy.put_back()
+    with restarted(settings) as spool:
+        assert spool.counts()["waiting"] == 1
+        assert spool.accept(came).verdict == KNOWN
 
 
 def test_what_was_answered_before_another_copy_of_it_is_left_is_known(settings: Settings) -> None:
