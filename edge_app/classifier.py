@@ -95,8 +95,8 @@ class Findings(NamedTuple):
     def verdict(self) -> list[str]:
         """The answer in a few words; see `overall.verdict`. It is not for what is withheld."""
         names = [each.name for each in self.marked]
-        told = verdict(self.overall, names if self.marks else None)
-        return [BY_FORCE, *told] if self.check and self.check.flagged else told
+        words = verdict(self.overall, names if self.marks else None)
+        return [BY_FORCE, *words] if self.check and self.check.flagged else words
 
     @property
     def caution(self) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sqlite3
+import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -15,7 +17,7 @@ from urllib.parse import quote
 from edge_app.clinic.database import PUT_BACK, VERSION
 from edge_app.clinic.remembered import another
 from edge_app.clinic.results import FORMS
-from edge_app.clinic.store import DATABASE, IMAGES, LOCK, LOG, in_use
+from edge_app.clinic.store import DATABASE, IMAGES, LOCK, LOG, alone, in_use
 
 SECONDS: Final = 10.0
 """For which a spool is looked at, at most."""
@@ -23,9 +25,6 @@ SECONDS: Final = 10.0
 SHARED: Final = f"{DATABASE}-shm"
 OWN: Final = (DATABASE, LOG, SHARED, LOCK, IMAGES, FORMS)
 """What of a spool its box has to write."""
-
-OPERATIONS: Final = 10_000
-"""Of SQLite between two looks at the clock."""
 
 
 class Looked(NamedTuple):
@@ -66,8 +65,14 @@ def looked(spool: Path, seconds: float = SECONDS) -> Looked:
 
 
 def _of_others(spool: Path, end: float) -> Iterator[str]:
-    """That some of it is another user's than the folder, as what was put back by root is."""
-    owner = spool.stat().st_uid
+    """That some of it is another user's than the folder, as what was put back by root is.
+
+    Where the group may write as well, owners say nothing of who can.
+    """
+    status = spool.stat()
+    owner = status.st_uid
+    if status.st_mode & stat.S_IWGRP:
+        return
     images = spool / IMAGES
     strangers = []
     for path in (*(spool / name for name in OWN), *(images.iterdir() if images.is_dir() else ())):
@@ -85,33 +90,50 @@ def _of_others(spool: Path, end: float) -> Iterator[str]:
         )
 
 
-def _in_database(spool: Path, end: float) -> Iterator[str]:
-    path = spool / DATABASE
+def _in_database(spool: Path, end: float) -> list[str]:
     had_shared = (spool / SHARED).exists()
-    # SQLite would make a file beside it where nothing tells that nobody writes.
-    is_still = not in_use(spool) and not had_shared and not _size(spool / LOG)
-    address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?"
-    address += "immutable=1" if is_still else "mode=ro"
+    try:
+        # SQLite would make a file beside it where nothing tells that nobody writes.
+        if not in_use(spool) and not had_shared and not _size(spool / LOG):
+            found = _asked(spool, "immutable=1", end)
+            if not found or not in_use(spool):
+                return found  # else a box has started and written meanwhile
+        return _asked(spool, "mode=ro", end)
+    finally:
+        if not had_shared:
+            with alone(spool) as is_alone:  # a box that starts has one of its own
+                if is_alone:
+                    (spool / SHARED).unlink(missing_ok=True)
+
+
+def _asked(spool: Path, mode: str, end: float) -> list[str]:
+    """What the database says, opened in one of SQLite's modes."""
+    path = spool / DATABASE
+    address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?{mode}"
     try:
         with closing(sqlite3.connect(address, uri=True)) as database:
-            database.set_progress_handler(lambda: time.monotonic() > end, OPERATIONS)
-            yield from _asked(database, spool, end)
+            # One step of a check may be of the whole database: another thread ends it.
+            timer = threading.Timer(max(0.0, end - time.monotonic()), database.interrupt)
+            timer.daemon = True
+            timer.start()
+            try:
+                return list(_told(database, spool, end))
+            finally:
+                timer.cancel()
+                timer.join()
     except sqlite3.Error as error:
-        if time.monotonic() > end:
-            raise TimeoutError from None
-        yield f"{path}: is damaged, or its disk fails ({error}): {PUT_BACK}"
-    finally:
-        if not had_shared and not in_use(spool):
-            (spool / SHARED).unlink(missing_ok=True)
+        _require_time(end)
+        return [f"{path}: is damaged, or its disk fails ({error}): {PUT_BACK}"]
 
 
-def _asked(database: sqlite3.Connection, spool: Path, end: float) -> Iterator[str]:
+def _told(database: sqlite3.Connection, spool: Path, end: float) -> Iterator[str]:
     path = spool / DATABASE
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         yield f"{path}: is of a newer edge-cxr (version {version}): install that one again"
         return
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    _require_time(end)  # one that was interrupted may say anything
     if verdict != "ok":
         yield f"{path}: is damaged ({str(verdict).splitlines()[-1]}): {PUT_BACK}"
         return

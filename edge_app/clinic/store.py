@@ -37,17 +37,27 @@ SALT_BYTES: Final = 32
 
 def in_use(folder: Path) -> bool:
     """Whether another process has the spool in a folder to itself now, as a running box has."""
+    with alone(folder) as is_alone:
+        return not is_alone
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """A context in which no box has the spool in a folder, if it yields True."""
     try:
         lock = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return False
+        yield True
+        return
     try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+        else:
+            yield True
     finally:
         os.close(lock)
-    return False
 
 
 def is_there(folder: Path) -> bool:

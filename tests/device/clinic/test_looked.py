@@ -151,6 +151,13 @@ def test_what_was_put_back_by_another_user_is_told(filled: Path, which: str) -> 
     assert f"chown -R --reference={filled} {filled}" in fault
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files to others")
+def test_a_spool_that_a_group_writes_may_have_files_of_others(filled: Path) -> None:
+    os.chown(filled / DATABASE, 12345, 0)
+    filled.chmod(0o770)
+    assert looked(filled).faults == ()
+
+
 def test_beside_a_running_box_nothing_is_wrong(folder: Path) -> None:
     store = Store(folder)
     fill(Spool(store))
