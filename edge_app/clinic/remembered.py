@@ -77,8 +77,7 @@ def remember(store: Store) -> None:
     """
     note = next(_notes(store.folder))
     if not os.path.lexists(note) and not _is_in_memory(store.folder):
-        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        durable.replace(note, _told(store.folder, store.salt))
+        _keep(note, _told(store.folder, store.salt))
 
 
 def unmounted(folder: Path) -> str | None:
@@ -106,8 +105,12 @@ def remember_mount(folder: Path) -> None:
     while not os.path.ismount(mount):
         mount = os.path.dirname(mount)
     if mount != os.sep:
-        note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        durable.replace(note, os.fsencode(f"{mount}\n"))
+        _keep(note, os.fsencode(f"{mount}\n"))
+
+
+def _keep(note: Path, content: bytes) -> None:
+    note.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    durable.replace(note, content)
 
 
 def _mount_notes(folder: Path) -> Iterator[Path]:
