@@ -245,16 +245,22 @@ def reproduce(
     data: DataArgument,
     runs: Annotated[Path, typer.Option(help="Folder of run folders.")] = Path("runs"),
     cache: CacheOption = CACHE,
+    kept_teachers: Annotated[
+        bool,
+        typer.Option("--kept-teachers", help="Take teachers from networks/ if they are there."),
+    ] = False,
 ) -> None:
     """Make a shipped model from the data: hours; after a stop the same command resumes."""
     from quantize.reproduce import reproduce as make
+    from train.source_files import kept_names
 
     if name not in SHIPPED:
         raise typer.BadParameter(f"{name!r}; there are {', '.join(SHIPPED)}")
-    for needed in runs_of(name):
-        if RECIPES[needed].imagenet:
+    kept = kept_names() if kept_teachers else []
+    for needed in runs_of(name, kept):
+        if RECIPES[needed].needs_imagenet:
             require_imagenet(RECIPES[needed].network)
-    model = make(name, data, runs, cache, console)
+    model = make(name, data, runs, cache, console, kept)
     say(console, f"written: {model.path} and its card")
     _require_gates(model)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -20,11 +21,19 @@ from train.float_report import evaluate, write_all
 from train.options import read_data
 from train.recipes import RECIPES, REFITTED, TEACHERS, runs_of
 from train.run import refit, train
+from train.source_files import KEPT
 from train.subgroups import subgroups
 from train.teacher_files import read_teachers
 
 
-def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) -> ModelFile:
+def reproduce(
+    name: str,
+    data: Path,
+    runs: Path,
+    cache: Path,
+    console: Console,
+    kept: Collection[str] = (),
+) -> ModelFile:
     """The teachers, a run and its report on validation, the refit, quantization, reports, card.
 
     Everything goes into folders of `runs`; finished steps are skipped, an interrupted one resumes.
@@ -36,14 +45,15 @@ def reproduce(name: str, data: Path, runs: Path, cache: Path, console: Console) 
         cache: folder of decoded images.
         runs: folder of run folders.
         console: for progress.
+        kept: teachers that are taken from `networks/` rather than trained.
     """
     final, refitted = runs / name, name in REFITTED
     judged = runs / f"{name}-validated" if refitted else final
-    for needed in runs_of(name):
+    for needed in runs_of(name, kept):
         console.rule(f"{name}, judged on validation" if needed == name else f"{needed}, a teacher")
         recipe = RECIPES[needed]
         cached = read_data(data, recipe.side, cache)
-        folders = [runs / teacher for teacher in TEACHERS.get(needed, ())]
+        folders = [(KEPT if t in kept else runs) / t for t in TEACHERS.get(needed, ())]
         teachers = read_teachers(folders, data, cache, None, cached)
         train(recipe, cached, judged if needed == name else runs / needed, console, teachers)
     report = evaluate(open_run(judged), cached.split("validation"), "validation", name)

@@ -145,7 +145,7 @@ def fit(
         console.quiet = not machines.is_first()
         start = open_source(source) if source else None
         chosen = _chosen(recipe, start, options, setting or [])
-        if chosen.imagenet:
+        if chosen.needs_imagenet:
             require_imagenet(chosen.network)  # before the data set is decoded
         if bool(teacher) != bool(chosen.distil):
             raise typer.BadParameter("--teacher and --set distil=... go together")

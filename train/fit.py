@@ -60,7 +60,7 @@ def build(recipe: Recipe, labels: LabelSet = OF_NIH, *, any_size: bool = False) 
     model = NETWORKS[recipe.network].build(
         side, dropout=recipe.dropout, lowpass=recipe.lowpass, labels=len(labels.labels), **more
     )
-    if recipe.imagenet:
+    if recipe.needs_imagenet:
         pretrained(recipe.network).load(model)
     return model
 

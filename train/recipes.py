@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, TypeVar
 
@@ -112,6 +113,11 @@ class Recipe:
     def side(self) -> int:
         return self.size or NETWORKS[self.network].size
 
+    @property
+    def needs_imagenet(self) -> bool:
+        """Whether training begins with ImageNet weights, and not with the last teacher's."""
+        return self.imagenet and not self.continued
+
     def side_of_epoch(self, epoch: int) -> int:
         """Side of the training images in this epoch, counted from 0."""
         return self.early_size if epoch < self.early_epochs else self.side
@@ -214,9 +220,15 @@ TEACHERS: Final[dict[str, tuple[str, ...]]] = {
 """Recipe → the recipes of its teachers, in this order."""
 
 
-def runs_of(name: str) -> list[str]:
-    """The recipes needed for a model, each after its teachers; the model's own is the last."""
-    before = [needed for teacher in TEACHERS.get(name, ()) for needed in runs_of(teacher)]
+def runs_of(name: str, kept: Collection[str] = ()) -> list[str]:
+    """The recipes needed for a model, each after its teachers; the model's own is the last.
+
+    Args:
+        name: of the model's recipe.
+        kept: teachers that are there already: they are left out, with what only they need.
+    """
+    teachers = [teacher for teacher in TEACHERS.get(name, ()) if teacher not in kept]
+    before = [needed for teacher in teachers for needed in runs_of(teacher, kept)]
     return [*dict.fromkeys(before), name]
 
 

@@ -64,6 +64,24 @@ def test_a_model_that_is_not_trained_once_more_is_the_network_that_was_judged(
     assert "trained once more" not in (reports / "MODEL_CARD.md").read_text()
 
 
+def test_kept_teachers_are_not_trained_again_nor_are_theirs(
+    small_nih: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RECIPES, "cxr-tiny", TINY)
+    monkeypatch.setitem(TEACHERS, "cxr-tiny", ("taught",))
+    monkeypatch.setitem(TEACHERS, "taught", ("never",))
+    monkeypatch.setattr("quantize.reproduce.KEPT", tmp_path / "networks")
+    shutil.copytree(finished_run, tmp_path / "networks" / "taught")
+    assert runs_of("cxr-tiny", ["taught"]) == ["cxr-tiny"]
+    printed = io.StringIO()
+    console = Console(file=printed, width=200)
+    cache = finished_run.parent / "cache"
+    model = reproduce("cxr-tiny", small_nih, tmp_path / "runs", cache, console, ["taught"])
+    assert printed.getvalue().count("epoch 1/1") == 1
+    assert len(model.manifest["training"]["dataset"]["teachers"]) == 1
+    assert not (tmp_path / "runs" / "taught").exists()
+
+
 def test_every_step_is_made_once_and_the_model_is_the_refit(
     small_nih: Path, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

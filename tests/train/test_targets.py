@@ -126,6 +126,18 @@ def test_a_student_can_go_on_from_its_last_teachers_weights(
         train_run(filtered, cached, tmp_path / "other", Console(file=StringIO()), teachers)
 
 
+def test_a_student_that_goes_on_from_a_teacher_asks_for_no_imagenet_weights(
+    cached: Cached, tmp_path: Path, finished_run: Path, small_nih: Path
+) -> None:
+    """There are none for this network, so asking for them is an error."""
+    teachers = read_teachers([finished_run], small_nih, finished_run.parent / "cache", None, cached)
+    begun = replace(PLAIN, distil=0.5, imagenet=True)
+    with pytest.raises(RunError, match="no ImageNet weights"):
+        train_run(begun, cached, tmp_path / "begun", Console(file=StringIO()), teachers)
+    continued = replace(begun, continued=True)
+    assert train_run(continued, cached, tmp_path / "run", Console(file=StringIO()), teachers)
+
+
 def test_rare_labels_are_drawn_more_often_when_balanced(cached: Cached) -> None:
     part = cached.split("train")
     even = sampling_weights(PLAIN, part.targets)

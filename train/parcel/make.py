@@ -119,7 +119,7 @@ def _clear(folder: Path) -> None:
 
 def _imagenet(entries: Sequence[Entry], folder: Path) -> None:
     folder.mkdir()
-    for network in sorted({e.recipe.network for e in entries if e.recipe.imagenet}):
+    for network in sorted({e.recipe.network for e in entries if e.recipe.needs_imagenet}):
         imagenet.save(network, pretrained(network).state(), folder)
 
 
