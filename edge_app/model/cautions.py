@@ -65,7 +65,11 @@ class Cautions(NamedTuple):
         normal = _known(point["specificity"], test["specificity"]["value"])
         right = [predictive_value(*each) for each in zip(found, normal, strict=False)]
         return cls(
-            _joined(NOT_ILL, f"where {FEW} is not normal, ", _of_both("flags", "right", right)),
+            _joined(
+                NOT_ILL,
+                f"where {FEW} is not normal, ",
+                _of_both("flags of any probability", "right", right),
+            ),
             _joined(NOT_NORMAL, "", _of_both(ILL, "missed", [1 - share for share in found])),
             _of_marks(raised),
         )
@@ -95,7 +99,7 @@ def _of_marks(raised: RaisedFacts | None) -> str:
     if raised is None or "test" not in raised:
         return ""
     shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
-    return _of_both("raised findings, strong or weak,", "right", shares)
+    return _of_both("raised findings of any probability", "right", shares)
 
 
 def right_marks(marks: Marks) -> float:

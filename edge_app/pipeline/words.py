@@ -62,7 +62,8 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
         return
     alarms, misses = 1 - point["specificity"], 1 - point["sensitivity"]
     if test := point.get("test"):
-        on, elsewhere = "of normal validation images", "of normal test images (other patients)"
+        others = test["on"].removeprefix("test, ")
+        on, elsewhere = "of normal validation images", f"of normal test images (others: {others})"
         yield f"flags: {_on_both(alarms, on, test['specificity'], elsewhere)}"
         on, elsewhere = "of validation images that are not normal", "of such test images"
         yield f"misses: {_on_both(misses, on, test['sensitivity'], elsewhere)}"

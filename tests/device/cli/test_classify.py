@@ -57,7 +57,7 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
         "operating point 'one-in-ten' (1 in 10 normal validation images is flagged)"
     )
     flags = r"flags: 10\.0 % of normal validation images, [\d.]+ % of normal test images "
-    assert re.fullmatch(flags + r"\(other patients\)", lines[-6])
+    assert re.fullmatch(flags + r"\(others: \d+ images of \d+ patients\)", lines[-6])
     misses = r"misses: [\d.]+ % of validation images that are not normal, [\d.]+ % of such test "
     assert re.fullmatch(misses + "images", lines[-5])
     assert lines[-4] == BY_LABELS
@@ -91,7 +91,8 @@ def test_what_is_probable_and_twice_as_much_as_usual_is_raised_and_nothing_else(
     rows = rows_of(lines)
     assert [label for label, row in rows if row.endswith("  raised")] == raised
     assert lines[1] == f"  flagged; raised: {', '.join(raised)}"
-    assert re.search(r"mean ill: where 1 image in 10 .* of 100 flags \d+ are right on", lines[3])
+    worth = r"mean ill: where 1 image in 10 .* of 100 flags of any probability \d+ are right on"
+    assert re.search(worth, lines[3])
     assert all(len(row) + 22 <= 80 for _, row in rows)
     assert 0 < len(raised) < len(rows)
 

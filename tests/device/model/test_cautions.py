@@ -22,8 +22,8 @@ def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> 
     """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
     told = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
     assert told.flagged == (
-        "'flagged' does not mean ill: where 1 image in 10 is not normal, of 100 flags 31 are right "
-        "on validation images, 12 on test images"
+        "'flagged' does not mean ill: where 1 image in 10 is not normal, of 100 flags of any "
+        "probability 31 are right on validation images, 12 on test images"
     )
     assert told.clear == (
         "'not flagged' does not mean normal: of 100 images that are not normal 60 are missed on "
@@ -40,7 +40,8 @@ def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() 
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
     told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
     worth = (
-        "of 100 raised findings, strong or weak, 9 are right on validation images, 4 on test images"
+        "of 100 raised findings of any probability 9 are right on validation images, 4 on test "
+        "images"
     )
     assert told.under(flagged=True, raised=True) == f"{told.flagged}; {worth}"
     assert told.under(flagged=False, raised=True) == (
@@ -62,11 +63,13 @@ def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> No
 def test_a_good_point_is_told_as_good() -> None:
     told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
     assert told.flagged.endswith(
-        "of 100 flags 91 are right on validation images, 84 on test images"
+        "of 100 flags of any probability 91 are right on validation images, 84 on test images"
     )
     assert told.clear.endswith("5 are missed on validation images, 7 on test images")
     alike = Cautions.of(point((0.8, 0.8), (0.9, 0.9)))
-    assert alike.flagged.endswith("of 100 flags 47 are right on validation and on test images")
+    assert alike.flagged.endswith(
+        "of 100 flags of any probability 47 are right on validation and on test images"
+    )
 
 
 @pytest.mark.parametrize(
