@@ -83,7 +83,7 @@ class Store:
         self._pending: set[bytes] = set()
         self._held, self._keys = rows.Rows(), list[bytes]()
         self._told: dict[str, Any] = {}
-        self._wanting, self._want = 0, ""
+        self._unanswered, self._example = 0, ""
         self._seen = Seen(self.folder, parts)
         try:
             self._begin()
@@ -106,8 +106,8 @@ class Store:
             OutputError: it cannot be written; what was there before is safe.
         """
         if answer.get("error", {}).get("kind") == MachineError.kind:
-            self._wanting += 1
-            self._want = f"{answer['file']}: {answer['error']['message']}"
+            self._unanswered += 1
+            self._example = f"{answer['file']}: {answer['error']['message']}"
             return
         self._journal.append(self._news(answer))
         self._take(answer)
@@ -120,9 +120,9 @@ class Store:
         Raises:
             MachineError: some are not, because the machine lacked what it takes to read them.
         """
-        if self._wanting:
+        if self._unanswered:
             raise MachineError(
-                f"sources not answered: {self._wanting}, such as {self._want}: {HOW_TO_GO_ON}"
+                f"sources not answered: {self._unanswered}, such as {self._example}: {HOW_TO_GO_ON}"
             )
         if self._held:
             self._finish_part()

@@ -77,7 +77,7 @@ class Worker(threading.Thread):
         self._keeper = Keeper(spool, results, events, lambda: origin(self._classifier))
         self._apart = Apart(self._keeper, settings, self._stopping, isolated=decoder is not None)
         self._in_hand: Image | None = None
-        self._failures, self._wanting = 0, 0
+        self._failures, self._shortages = 0, 0
         self._rests_until = 0.0
 
     def stop(self) -> None:
@@ -144,7 +144,7 @@ class Worker(threading.Thread):
                 self._keeper.keep(image, refusal, self._provenance, self._began)
             else:
                 self._keep(image, *outcome)
-            self._in_hand, self._failures, self._wanting = None, 0, 0
+            self._in_hand, self._failures, self._shortages = None, 0, 0
 
     def _put_off(self, image: Image, error: MachineError) -> None:
         """Others may need less, and are answered at once; those that were put off wait a little
@@ -152,9 +152,9 @@ class Worker(threading.Thread):
         is_tried_again = self._keeper.put_off(image, error, self._began)
         self._in_hand = None
         if is_tried_again:
-            self._wanting += 1
+            self._shortages += 1
             now = time.monotonic()
-            rest = pause_after(self._wanting, LONGEST_REST)
+            rest = pause_after(self._shortages, LONGEST_REST)
             self._rests_until = now + max(rest, SHARE_OF_OTHERS * (now - self._began))
 
     def _keep(self, image: Image, seen: Radiograph, findings: Findings) -> None:

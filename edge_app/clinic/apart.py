@@ -30,8 +30,8 @@ from edge_app.clinic.spool import Image
 from edge_app.clinic.statements import CHANGED, decided_by
 from edge_app.core import sandbox
 from edge_app.core.errors import EdgeCxrError, ImageError, MachineError, ModelError
+from edge_app.core.shortage import KILLED
 from edge_app.core.site_place import NONE
-from edge_app.core.want import KILLED
 from edge_app.pipeline.sources import STANDARD_INPUT
 
 SECONDS: Final = 300

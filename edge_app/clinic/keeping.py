@@ -12,9 +12,9 @@ from edge_app.clinic.gist import gist
 from edge_app.clinic.header import HeaderError
 from edge_app.clinic.kept import LostError
 from edge_app.clinic.results import Provenance, Results
+from edge_app.clinic.retries import LEAST_SECONDS
 from edge_app.clinic.settings import NODE, WATCH, in_settings
 from edge_app.clinic.spool import Document, Image, Spool
-from edge_app.clinic.wants import LEAST_SECONDS
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.pieces import Pieces
 from edge_app.pipeline.json_answer import refused

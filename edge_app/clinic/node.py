@@ -171,8 +171,10 @@ class DicomNode:
             return self._store(event, peer, host)
         except Exception as error:  # which nobody foresaw: its own text may name patients
             why = f"it fails here ({type(error).__name__})"
-            wants = isinstance(error, MemoryError)
-            return self._refuse(peer, host, OUT_OF_RESOURCES if wants else PROCESSING_FAILURE, why)
+            no_memory = isinstance(error, MemoryError)
+            return self._refuse(
+                peer, host, OUT_OF_RESOURCES if no_memory else PROCESSING_FAILURE, why
+            )
         finally:
             event.assoc.dimse.handled()
 

@@ -35,9 +35,9 @@ from edge_app.clinic.header import sop_instance
 from edge_app.clinic.remembered import remember_mount, unmounted
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
-from edge_app.core.files import UnreadableError, WantError, read_bounded
+from edge_app.core.files import ShortageError, UnreadableError, read_bounded
 from edge_app.core.plain_text import is_utf8
-from edge_app.core.want import FAILING
+from edge_app.core.shortage import FAILING
 
 TICK: Final = 0.5
 """Seconds between two looks at the folder."""
@@ -221,7 +221,7 @@ class WatchFolder(threading.Thread):
         looks: list[_Look] = []  # of what was read, which its path may not lead to any more
         try:
             data = self._content(path, looks)
-        except WantError as error:  # no fault of the file's
+        except ShortageError as error:  # no fault of the file's
             raise SpoolError(f"{self.watch.folder}: an image {error}") from None
         except UnreadableError as error:
             reason = str(error)
@@ -255,7 +255,7 @@ class WatchFolder(threading.Thread):
 
         Raises:
             UnreadableError: why it is put aside.
-            WantError: the machine cannot read any now.
+            ShortageError: the machine cannot read any now.
         """
         if not is_utf8(path.name):
             raise UnreadableError("its name is not UTF-8: rename it")
@@ -392,7 +392,7 @@ def digest_of(path: Path, max_bytes: int) -> str | None:
     """
     try:
         return hashlib.sha256(read_bounded(path, max_bytes)).hexdigest()
-    except WantError as error:  # a disk or share may fail in this file alone, see `OF_ONE`
+    except ShortageError as error:  # a disk or share may fail in this file alone, see `OF_ONE`
         number = errno.EBUSY if FAILING in str(error) else errno.ENOMEM
         raise OSError(number, str(error)) from None
     except UnreadableError:

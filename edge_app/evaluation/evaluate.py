@@ -22,7 +22,7 @@ from edge_app.classifier import Classifier
 from edge_app.core import machine
 from edge_app.core.errors import DatasetError, ImageError, MachineError, OutputError, UsageError
 from edge_app.core.plain_text import printable
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 from edge_app.evaluation import report
 from edge_app.evaluation.image_files import RELATIVE
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal

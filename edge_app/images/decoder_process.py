@@ -22,7 +22,7 @@ import numpy as np
 
 from edge_app.core import native_stderr, sandbox
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
-from edge_app.core.want import NO_MEMORY
+from edge_app.core.shortage import NO_MEMORY
 from edge_app.images import gdcm_process
 from edge_app.images.gdcm_process import Job
 from edge_app.images.isolated import (

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError, MachineError, not_loaded
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 from edge_app.images.dicom_file import DicomFile, parse
 from edge_app.images.dicom_kind import (
     known_modality,

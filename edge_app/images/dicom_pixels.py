@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 from edge_app.images import dicom_frames, gdcm_process, jpeg, jpeg_scans
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame

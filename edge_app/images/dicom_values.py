@@ -16,7 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_app.core.errors import ImageError
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 
 if TYPE_CHECKING:
     from pydicom import Dataset

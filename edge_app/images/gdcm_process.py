@@ -10,7 +10,7 @@ import sys
 from typing import Final, NamedTuple
 
 from edge_app.core.errors import ImageError, MachineError
-from edge_app.core.want import KILLED, NO_MEMORY, SAID, want_of
+from edge_app.core.shortage import KILLED, MEMORY_MESSAGES, NO_MEMORY, shortage_of
 
 SECONDS: Final = 120
 
@@ -65,12 +65,12 @@ def decoded(data: bytes, job: Job, name: str) -> bytes | None:
     except subprocess.TimeoutExpired:
         raise ImageError(f"took more than {SECONDS} s to decode as {name}") from None
     except OSError as error:
-        want = want_of(error) or error.strerror
-        raise MachineError(f"could not be read: its decoder does not start: {want}") from None
+        shortage = shortage_of(error) or error.strerror
+        raise MachineError(f"could not be read: its decoder does not start: {shortage}") from None
     if done.returncode == -signal.SIGKILL:
         raise MachineError(f"could not be read: {KILLED}")
     said = done.stderr.decode("utf-8", "replace").lower()
-    if not done.stdout.startswith(READY) or any(words in said for words in SAID):
+    if not done.stdout.startswith(READY) or any(words in said for words in MEMORY_MESSAGES):
         raise MachineError(f"could not be read: its decoder does not start: {NO_MEMORY}")
     if done.returncode or complaints(done.stderr):
         return None

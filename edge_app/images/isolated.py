@@ -31,7 +31,7 @@ from edge_app.core import sandbox, strict_json
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.pieces import Pieces, size_of, whole
 from edge_app.core.plain_text import plain
-from edge_app.core.want import KILLED, want_now, want_of
+from edge_app.core.shortage import KILLED, shortage_now, shortage_of
 from edge_app.images.radiograph import MAX_SIDE, Limits, Radiograph
 
 if TYPE_CHECKING:
@@ -292,8 +292,8 @@ class Decoders:
                 decoder.close()
                 decoder = None
             if not begun:
-                want = want_now() or "try again"
-                raise MachineError(f"could not be read: no decoder starts: {want}") from None
+                shortage = shortage_now() or "try again"
+                raise MachineError(f"could not be read: no decoder starts: {shortage}") from None
             raise ImageError(str(lost)) from None
         except ImageError:
             raise
@@ -314,8 +314,8 @@ class Decoders:
         try:
             decoder = _Decoder(self._memory, self._shared)
         except OSError as error:
-            want = want_of(error) or error.strerror
-            raise MachineError(f"could not be read: no decoder starts: {want}") from None
+            shortage = shortage_of(error) or error.strerror
+            raise MachineError(f"could not be read: no decoder starts: {shortage}") from None
         self._processes = [each for each in self._processes if each.returncode is None]
         self._processes.append(decoder.process)
         return decoder
@@ -368,9 +368,9 @@ def _sealed(size: int) -> int:
 def _refusal(kind: int, text: bytes) -> ImageError:
     said = plain(text.decode("utf-8", "replace"))
     if kind == MEMORY:
-        want = want_now()
-        if want:
-            return MachineError(f"could not be read: {want}")
+        shortage = shortage_now()
+        if shortage:
+            return MachineError(f"could not be read: {shortage}")
         return ImageError("takes more memory to decode than any radiograph does")
     return {TOO_LARGE: ImageTooLargeError, MACHINE: MachineError}.get(kind, ImageError)(said)
 

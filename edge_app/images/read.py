@@ -12,10 +12,10 @@ from typing import IO, Final, Protocol
 
 from edge_app.core.advice import RAISE_BYTES
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
-from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
+from edge_app.core.files import ShortageError, TooLargeError, UnreadableError, read_bounded
 from edge_app.core.pieces import Pieces, whole
+from edge_app.core.shortage import blamed
 from edge_app.core.steps import Watch, unwatched
-from edge_app.core.want import blamed
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
 
@@ -116,7 +116,7 @@ def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> by
         data = read_bounded(source, limits.max_bytes)
     except TooLargeError as error:
         raise ImageTooLargeError(f"{error}: {RAISE_BYTES}") from None
-    except WantError as error:
+    except ShortageError as error:
         raise MachineError(str(error)) from None
     except UnreadableError as error:
         raise ImageError(str(error)) from None

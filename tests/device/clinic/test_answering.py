@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import answering, apart, kept, retention, wants
+from edge_app.clinic import answering, apart, kept, retention, retries
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.apart import MOST_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
@@ -29,10 +29,10 @@ from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.identifiers import HEATMAPS, derived_uid
 from edge_app.clinic.kept import read_unchecked
 from edge_app.clinic.results import DIFFERS, Results
+from edge_app.clinic.retries import LEAST_SECONDS, Retries
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
-from edge_app.clinic.wants import LEAST_SECONDS, Wants
 from edge_app.core.errors import (
     EdgeCxrError,
     ImageError,
@@ -41,7 +41,7 @@ from edge_app.core.errors import (
     ModelError,
 )
 from edge_app.core.files import UnreadableError
-from edge_app.core.want import KILLED, NO_MEMORY
+from edge_app.core.shortage import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
 from edge_app.model.model_file import SHIPPED
@@ -636,7 +636,7 @@ def killed(
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
-    monkeypatch.setattr(wants, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
     begun_before(spool, "a.png", picture.read_bytes())
     return worker
 
@@ -665,20 +665,20 @@ def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
 
 
 @pytest.mark.parametrize("who", ["worker", pytest.param("apart", marks=pytest.mark.process)])
-def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_anew(
+def test_a_shortage_of_the_machine_is_answered_as_that_in_the_end_and_the_image_taken_anew(
     killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path, who: str
 ) -> None:
-    monkeypatch.setattr(wants, "MOST_TRIES", 3)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MOST_TRIES", 3)
+    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
     if who == "worker":
 
-        def wanting(*given: object, **named: object) -> Radiograph:
+        def out_of_memory(*given: object, **named: object) -> Radiograph:
             tries.append(None)
             raise MachineError("could not be read: no memory")
 
         tries: list[None] = []
         monkeypatch.setattr(answering, "LONGEST_REST", 0.01)
-        monkeypatch.setattr(killed, "_decode", wanting)
+        monkeypatch.setattr(killed, "_decode", out_of_memory)
         spool.give_back(Image(1, "watch", "a.png", Path(), "", 1, False))
     killed.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
@@ -708,7 +708,7 @@ class Clock:
 def clock(spool: Spool) -> Clock:
     """Of the spool's pauses."""
     made = Clock()
-    spool._wants = Wants(made)
+    spool._retries = Retries(made)
     return made
 
 
@@ -734,7 +734,7 @@ def test_an_image_is_given_up_after_twenty_tries_and_a_quarter_of_an_hour_and_no
         pauses.append(clock.now - began)
     assert pauses[:8] == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE]
     assert max(pauses) == LONGEST_PAUSE
-    assert len(pauses) + 1 >= wants.MOST_TRIES
+    assert len(pauses) + 1 >= retries.MOST_TRIES
     assert LEAST_SECONDS <= clock.now < LEAST_SECONDS + LONGEST_PAUSE
     text = spool.store.value("SELECT answer FROM image WHERE identity = 'big.png'")
     assert json.loads(text)["error"]["kind"] == "machine"
@@ -748,12 +748,12 @@ def test_one_that_was_put_off_and_removed_is_waited_for_no_more(spool: Spool, cl
     assert retention.purge(spool.store, unfinished=True) == 1
     clock.now += 1
     assert spool.take() is None
-    assert spool._wants.soonest(()) is None
+    assert spool._retries.soonest(()) is None
 
 
 def test_many_tries_alone_give_no_image_up() -> None:
-    made = Wants(lambda: 0.0)
-    assert all(made.add(1) is not None for _ in range(10 * wants.MOST_TRIES))
+    made = Retries(lambda: 0.0)
+    assert all(made.add(1) is not None for _ in range(10 * retries.MOST_TRIES))
 
 
 def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
@@ -785,7 +785,7 @@ def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
     assert {row["identity"] for row in rows} == {"good.png", "another.png"}
 
 
-def test_images_that_fail_for_want_of_something_take_a_tenth_of_the_time_of_the_others(
+def test_images_that_fail_for_a_shortage_take_a_tenth_of_the_time_of_the_others(
     spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many they are, and however long each try takes until the system ends it."""
@@ -821,16 +821,16 @@ def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
     monkeypatch.setattr(answering, "LONGEST_REST", 1e9)
     tries: list[str] = []
 
-    def wanting(image: Image, *given: object) -> Radiograph:
+    def out_of_memory(image: Image, *given: object) -> Radiograph:
         tries.append(image.identity)
         if len(tries) == 4:
             worker.stop()
         raise MachineError("could not be read: no memory")
 
-    monkeypatch.setattr(worker, "_read", wanting)
+    monkeypatch.setattr(worker, "_read", out_of_memory)
     for number in range(3):
         spool.accept(offered(f"{number}.png", entrance="watch"))
-    worker._wanting = 30
+    worker._shortages = 30
     worker.start()
     wait_for(lambda: len(tries) == 3, "the first tries")
     clock.now += 10 * LEAST_SECONDS  # the time of each of them has come
@@ -842,18 +842,18 @@ def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
     assert first.identity == "0.png"
 
 
-def test_no_report_is_made_of_the_machine_s_want(
+def test_no_report_is_made_of_a_shortage_of_the_machine(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path
 ) -> None:
     """It would be the instance that the image's own is, once it is judged."""
-    monkeypatch.setattr(wants, "MOST_TRIES", 1)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MOST_TRIES", 1)
+    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
 
-    def wanting(*given: object, **named: object) -> Radiograph:
+    def out_of_memory(*given: object, **named: object) -> Radiograph:
         raise MachineError("could not be read: no memory")
 
-    worker._decode = wanting
+    worker._decode = out_of_memory
     data = dicom()
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     answered_by(worker)
@@ -1027,11 +1027,11 @@ def test_what_is_to_be_done_is_said_in_the_words_of_the_box_s_settings(
     assert "--" not in message
 
 
-def test_a_machine_s_want_is_told_in_the_words_of_the_box_s_settings(
+def test_a_shortage_of_the_machine_is_told_in_the_words_of_the_box_s_settings(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, picture: Path
 ) -> None:
-    monkeypatch.setattr(wants, "MOST_TRIES", 2)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MOST_TRIES", 2)
+    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     with pytest.raises(ImageTooLargeError) as too_large:
         read_image(picture, Limits(max_bytes=1))

@@ -17,7 +17,7 @@ from edge_app.clinic.faults import SettingsError
 from edge_app.clinic.settings import Settings, Watch, in_settings, read_settings
 from edge_app.clinic.store import Store, in_use
 from edge_app.core.errors import ImageError
-from edge_app.core.want import KILLED, NO_MEMORY
+from edge_app.core.shortage import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 

@@ -21,7 +21,7 @@ from PIL import Image
 
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
-from edge_app.clinic import wants
+from edge_app.clinic import retries
 from edge_app.clinic.header import content_digest
 from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
@@ -29,7 +29,7 @@ from edge_app.clinic.page.study import told
 from edge_app.clinic.spool import Offered
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ImageError, MachineError
-from edge_app.core.want import NO_MEMORY
+from edge_app.core.shortage import NO_MEMORY
 from edge_app.images.radiograph import Limits
 from edge_app.model.cautions import NOT_ILL, NOT_NORMAL, Cautions
 
@@ -181,8 +181,8 @@ def test_what_the_box_could_not_do_is_not_said_of_the_picture(
     def failing(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr(wants, "MOST_TRIES", 1)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MOST_TRIES", 1)
+    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
     (worker,) = served.box._workers
     monkeypatch.setattr(worker, "_read", failing)
     client = served.client()
