@@ -15,7 +15,7 @@ from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.cautions import Cautions
-from edge_app.model.decisions import Decisions, Finding, mark, told, worth_of_marks
+from edge_app.model.decisions import Decisions, Finding, mark, reported, worth_of_marks
 from edge_app.model.input_check import BLANK, BLANK_RANGE, UNCHECKED, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
@@ -168,7 +168,7 @@ class Classifier:
     def notes(self) -> tuple[str, ...]:
         """One line each for the user: a preferred backend is not used, the model is not signed."""
         origin = self.model.origin
-        if origin is None or not origin.asked_for:
+        if origin is None or not origin.signature_missing:
             return self.choice.notes
         return (*self.choice.notes, f"{self.model.path}: {origin.words}")
 
@@ -251,7 +251,7 @@ class Classifier:
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
         return Findings(
-            told(findings, overall), activation, tuple(warnings), blank, check, overall=overall
+            reported(findings, overall), activation, tuple(warnings), blank, check, overall=overall
         )
 
     def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:

@@ -192,7 +192,7 @@ def _scores_file(source: Path, student: Cached, words: Iterator[str]) -> Teacher
 
     def scores(cached: Cached) -> Floats:
         names = cached.table["image"].tolist()
-        of_names = matched(source, found.told, names, cached.named)[: len(found.images)]
+        of_names = matched(source, found.all_images, names, cached.named)[: len(found.images)]
         places = {place: row for row, place in enumerate(of_names) if place is not None}
         missing = [name for place, name in enumerate(names) if place not in places]
         if missing:

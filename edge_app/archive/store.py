@@ -82,7 +82,7 @@ class Store:
         self.answered = sum(rows.count(part) for part in parts)
         self._pending: set[bytes] = set()
         self._held, self._keys = rows.Rows(), list[bytes]()
-        self._told: dict[str, Any] = {}
+        self._shared: dict[str, Any] = {}
         self._unanswered, self._example = 0, ""
         self._seen = Seen(self.folder, parts)
         try:
@@ -165,19 +165,19 @@ class Store:
         news = {
             key: value
             for key, value in answer.items()
-            if not (key in SHARED and key in self._told and self._told[key] == value)
+            if not (key in SHARED and key in self._shared and self._shared[key] == value)
         }
-        self._told.update((key, news[key]) for key in SHARED if key in news)
+        self._shared.update((key, news[key]) for key in SHARED if key in news)
         return news
 
     def _begin(self) -> None:
         """Begin the journal of the next part, or go on with it."""
         about = {"kind": f"{KIND} journal", "part": self._number, "archive": self._subject}
         self._journal = Journal(self._path("journal"), about)
-        self._told.clear()
+        self._shared.clear()
         for news in self._journal.records:
-            self._take({**self._told, **news})
-            self._told.update((key, news[key]) for key in SHARED if key in news)
+            self._take({**self._shared, **news})
+            self._shared.update((key, news[key]) for key in SHARED if key in news)
         self._journal.records.clear()
 
     def _finish_part(self) -> None:

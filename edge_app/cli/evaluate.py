@@ -144,10 +144,10 @@ def evaluate(
         second = _second(second_reference, group or [])
         more: dict[str, Any] = {"retest": retest, "limits": limits, "workers": workers}
         made = _written(wanted, classifier, place, second=second, decoder=decoder, **more)
-    raise typer.Exit(_told(made, place, json))
+    raise typer.Exit(_printed(made, place, json))
 
 
-def _told(made: Report, place: Path, json: bool) -> int:
+def _printed(made: Report, place: Path, json: bool) -> int:
     """The exit code, once the report is printed."""
     from edge_app.evaluation.report_text import summary
 
@@ -183,15 +183,15 @@ def _of_scores(
         raise UsageError("--label: the labels are those of --points-of")
     if labels:
         exclusive = options.exclusive or bool(like and like.head == "exclusive")
-        told = truth.read(labels, normal, exclusive=exclusive)
+        ground_truth = truth.read(labels, normal, exclusive=exclusive)
     elif like:
-        told = truth.of_report(like)
+        ground_truth = truth.of_report(like)
     else:
         raise UsageError("--labels FILE: which of the scored images bear which labels?")
     place = out or Path(f"{scores.stem}.json")
-    made = of_scores.report_of(scores, told, options, like)
+    made = of_scores.report_of(scores, ground_truth, options, like)
     of_scores.write(made, place)
-    return _told(made, place, json)
+    return _printed(made, place, json)
 
 
 def _require_json(out: Path | None) -> None:

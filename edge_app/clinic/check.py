@@ -48,17 +48,17 @@ class Finding(NamedTuple):
     remark: str
 
 
-def examined(file: Path, *, beside: bool = False) -> Finding:
+def examined(file: Path, *, as_visitor: bool = False) -> Finding:
     """Look at a settings file and at this machine.
 
     Args:
-        beside: who asks is not who runs the box: a spool that they cannot see is no fault.
+        as_visitor: who asks is not who runs the box: a spool that they cannot see is no fault.
     """
     try:
         settings = read_settings(file)
     except EdgeCxrError as error:
         return Finding((str(error),), "")
-    if beside and _is_hidden(settings.spool):
+    if as_visitor and _is_hidden(settings.spool):
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     seen = _looked_at(settings.spool)
     found = tuple(f"{file}: {fault}" for fault in faults(settings, seen))

@@ -53,8 +53,8 @@ class Keeper:
 
     def refused(self, image: Image, error: ImageError) -> Mapping[str, Any]:
         """The answer that an image cannot be read."""
-        told = type(error)(in_settings(str(error)))
-        return cast("Mapping[str, Any]", refused(name_of(image), told, self.by()))
+        reworded = type(error)(in_settings(str(error)))
+        return cast("Mapping[str, Any]", refused(name_of(image), reworded, self.by()))
 
     def keep(
         self,

@@ -66,13 +66,13 @@ class Metrics:
             }
         )
         self.registry.register(self)
-        events.hearers.append(self._told)
+        events.hearers.append(self._count)
 
     def close(self) -> None:
         """Let go of the database."""
         self.worklist.close()
 
-    def _told(self, event: str, facts: Mapping[str, Value]) -> None:
+    def _count(self, event: str, facts: Mapping[str, Value]) -> None:
         self._events.labels(event).inc()
         seconds = facts.get("seconds")
         if event == "answered" and isinstance(seconds, float):

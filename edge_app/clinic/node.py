@@ -148,7 +148,7 @@ class DicomNode:
     def _sent(self, event: Event) -> None:
         """Of all that is sent to peers: tell of an association that is aborted from here."""
         if event.data[0] == A_ABORT:
-            event.assoc.dul.told = True
+            event.assoc.dul.informed = True
             self._broken(event.assoc, event.assoc.dul.why_aborted())
 
     def _broken(self, association: Association, why: str) -> None:

@@ -218,7 +218,7 @@ class _Table:
 
     def __init__(self, file: Path, name: str, content: Mapping[str, Any]) -> None:
         self.file, self.name, self.content = file, name, content
-        self._asked: set[str] = set()
+        self._known_keys: set[str] = set()
 
     def wrong(self, key: str, what: str) -> SettingsError:
         place = f"[{self.name}] {key}" if self.name else key
@@ -230,12 +230,12 @@ class _Table:
         if value is not None:
             return value
         if default is None:
-            slip = get_close_matches(key, self.content.keys() - self._asked, 1, ALIKE)
+            slip = get_close_matches(key, self.content.keys() - self._known_keys, 1, ALIKE)
             raise self.wrong(*((slip[0], _unknown([key])) if slip else (key, "is missing")))
         return default
 
     def maybe(self, key: str, kind: type[Kind]) -> Kind | None:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
@@ -272,7 +272,7 @@ class _Table:
         return self.file.parent.absolute() / value
 
     def texts(self, key: str) -> list[str] | None:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key)
         if value is None:
             return None
@@ -281,7 +281,7 @@ class _Table:
         return value
 
     def table(self, key: str) -> _Table | None:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key)
         if value is None:
             return None
@@ -290,7 +290,7 @@ class _Table:
         return _Table(self.file, f"{self.name}.{key}".strip("."), value)
 
     def tables(self, key: str) -> Sequence[_Table]:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise self.wrong(key, "must be tables")
@@ -298,11 +298,11 @@ class _Table:
 
     def done(self) -> None:
         """Complain of what nobody asked for."""
-        unknown = sorted(self.content.keys() - self._asked)
+        unknown = sorted(self.content.keys() - self._known_keys)
         if unknown:
-            free = self._asked - self.content.keys()
+            free = self._known_keys - self.content.keys()
             alike = get_close_matches(unknown[0], free, 1, ALIKE)
-            raise self.wrong(unknown[0], _unknown(alike, sorted(self._asked)))
+            raise self.wrong(unknown[0], _unknown(alike, sorted(self._known_keys)))
 
 
 def _unknown(alike: Sequence[str], known: Sequence[str] = ()) -> str:

@@ -324,9 +324,9 @@ class Outbox:
         if are_one(aside, self.folder):  # an image would be moved onto itself, and then be gone
             raise UndeliveredError(f"{aside}: is the watched folder: give another", refused=True)
         wanted = aside / delivery.identity
-        if there.is_another(sha256) and digest_of(wanted, self.max_bytes) != sha256:
+        if there.is_different(sha256) and digest_of(wanted, self.max_bytes) != sha256:
             # Under the same name they would be taken for those of the one that is there now.
-            target = beside(wanted, sha256[:12])
+            target = suffixed(wanted, sha256[:12])
             rename_own(wanted, target, texts)
         else:
             target = free_place(wanted, sha256, self.max_bytes, texts)
@@ -372,7 +372,7 @@ class Outbox:
             digest = digest_of(hidden, self.max_bytes)
             if digest:
                 wanted = self.done / name, self.folder / ASIDE / name
-                places = *wanted, *(beside(each, digest[:12]) for each in wanted)
+                places = *wanted, *(suffixed(each, digest[:12]) for each in wanted)
                 return any(digest_of(each, self.max_bytes) == digest for each in places)
         return False
 
@@ -413,7 +413,7 @@ def free_place(wanted: Path, sha256: str, max_bytes: int, texts: Mapping[str, by
         places = ((named(wanted, ending), text) for ending, text in texts.items())
         # One that cannot be read is another's, too, and keeps nobody waiting.
         is_free = all(not os.path.lexists(place) or holds(place, text) for place, text in places)
-    return wanted if is_free else beside(wanted, sha256[:12])
+    return wanted if is_free else suffixed(wanted, sha256[:12])
 
 
 def rename_own(wanted: Path, target: Path, texts: Mapping[str, bytes]) -> None:
@@ -466,7 +466,7 @@ class _Found(NamedTuple):
     sha256: str | None = None
     fault: OSError | None = None
 
-    def is_another(self, sha256: str) -> bool:
+    def is_different(self, sha256: str) -> bool:
         """Whether it is something else than the file of this digest."""
         return self.look is not None and self.fault is None and self.sha256 != sha256
 
@@ -552,13 +552,13 @@ def put_back(path: Path, place: Path) -> None:
             if os.path.samestat(path.lstat(), place.lstat()):  # a kill has come after the link
                 path.unlink()
                 return
-            place = beside(place, secrets.token_hex(4))
+            place = suffixed(place, secrets.token_hex(4))
         os.rename(path, place)
         return
     path.unlink()
 
 
-def beside(path: Path, part: str) -> Path:
+def suffixed(path: Path, part: str) -> Path:
     """A path whose name differs by a part put to it, and leaves room for that of a reason."""
     ending = f"-{part}{path.suffix}"
     return path.with_name(shortened(path.stem, LONGEST_ASIDE - len(os.fsencode(ending))) + ending)
@@ -586,7 +586,7 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
     target = folder / path.name
     others = (target, named(target, ANSWER), named(target, REASON))
     if len(os.fsencode(path.name)) > LONGEST_ASIDE or any(map(os.path.lexists, others)):
-        target = beside(target, secrets.token_hex(4))
+        target = suffixed(target, secrets.token_hex(4))
     said = write_reason(target, reason)
     try:
         os.replace(path, target)

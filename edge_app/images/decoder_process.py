@@ -52,20 +52,20 @@ SYSTEM = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/etc/ld.so.cache")
 """Where shared libraries of decoders are that are loaded when they are first needed."""
 
 
-def main(asked: str) -> None:
+def main(request: str) -> None:
     """Decode until there is nobody who asks.
 
     Args:
-        asked: JSON: descriptors of the ``connection`` and of the ``shared`` memory, ``parent`` (its
-            process), ``memory`` (bytes that a picture may take).
+        request: JSON: descriptors of the ``connection`` and of the ``shared`` memory, ``parent``
+            (its process), ``memory`` (bytes that a picture may take).
     """
-    told = json.loads(asked)
-    sandbox.end_with(told["parent"])
+    settings = json.loads(request)
+    sandbox.end_with(settings["parent"])
     # Of who ends all processes of the box; the picture in hand is read.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    connection, complaints = told["connection"], _own_stderr()
-    shared = mmap.mmap(told["shared"], os.fstat(told["shared"]).st_size)
+    connection, complaints = settings["connection"], _own_stderr()
+    shared = mmap.mmap(settings["shared"], os.fstat(settings["shared"]).st_size)
     # What loads only here must not fail to load there.
     import PIL.JpegImagePlugin
     import PIL.PngImagePlugin  # noqa: F401
@@ -76,7 +76,7 @@ def main(asked: str) -> None:
     # `read` then ends after that time; where the system takes another form of it, it never rests.
     with suppress(OSError), socket.socket(fileno=os.dup(connection)) as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", IDLE, 0))
-    sandbox.limit_memory(told["memory"])
+    sandbox.limit_memory(settings["memory"])
     missing = sandbox.confine([*sys.path, *_installation(), *SYSTEM])
     _tell(connection, 0, PICTURE, json.dumps(missing).encode())
     while _answer_one(connection, shared, rest):

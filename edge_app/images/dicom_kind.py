@@ -180,10 +180,10 @@ def _require_modality(header: Values, notes: list[str]) -> None:
             _require_no_processing_class(uid)
             raise ImageError(f"is a DICOM {sop_class(header)}, not a radiograph of the chest")
         return
-    told = f"modality {stated}" if stated in OTHERS else "a modality that DICOM does not know"
+    named = f"modality {stated}" if stated in OTHERS else "a modality that DICOM does not know"
     if stated in OTHERS or uid not in RADIOGRAPH_CLASSES:
-        raise ImageError(f"is a DICOM image of {told}, not a radiograph of the chest")
-    notes.append(f"is of {told}: read as {uid.name}")
+        raise ImageError(f"is a DICOM image of {named}, not a radiograph of the chest")
+    notes.append(f"is of {named}: read as {uid.name}")
 
 
 def _require_for_presentation(header: Values) -> None:

@@ -96,7 +96,7 @@ class _Decoder:
             os.close(place)
             raise
         with theirs:
-            asked = {
+            request = {
                 "connection": theirs.fileno(),
                 "shared": place,
                 "parent": os.getpid(),
@@ -107,7 +107,7 @@ class _Decoder:
             path = [package, *(each for each in sys.path if each not in ("", package))]
             try:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", BOOTSTRAP, json.dumps(asked), *path],
+                    [sys.executable, "-I", "-S", "-c", BOOTSTRAP, json.dumps(request), *path],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,

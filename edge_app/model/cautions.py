@@ -124,8 +124,8 @@ def _known(*shares: float | None) -> list[float]:
     return [share for share in shares if share is not None] if None not in shares else []
 
 
-def _joined(begin: str, where: str, told: str) -> str:
-    return f"{begin}: {where}{told}" if told else begin
+def _joined(begin: str, where: str, text: str) -> str:
+    return f"{begin}: {where}{text}" if text else begin
 
 
 def _of_both(what: str, are: str, shares: Sequence[float]) -> str:

@@ -49,7 +49,7 @@ class Finding(NamedTuple):
         threshold: of the label's operating point, on the score; None if it was not computable.
         above: score ≥ threshold; None without a threshold. No finding is above in an image that is
             not flagged, and the normal label is not where a finding is, or the image is flagged;
-            `told` leaves it undecided where the image as a whole is decided on.
+            `reported` leaves it undecided where the image as a whole is decided on.
         kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
         usually: the share of images that bear the label where the model was calibrated; None if
             the model does not tell.
@@ -135,7 +135,7 @@ def shown(share: float) -> float:
     return float(f"{100 * rounded(share):.1f}")
 
 
-def told(findings: Sequence[Finding], whole: Overall | None) -> tuple[Finding, ...]:
+def reported(findings: Sequence[Finding], whole: Overall | None) -> tuple[Finding, ...]:
     """Findings as every answer tells them.
 
     Where the image as a whole is decided on, the normal label is not: its own threshold is another

@@ -130,7 +130,7 @@ def chosen(
     tried: list[Tried] = []
     for one in attempts:
         tried.append(judged(one))
-        _tell(console, _told(len(tried), tried[-1]))
+        _tell(console, _attempt_line(len(tried), tried[-1]))
         met = [not each.broken for each in tried]
         broken = tried[-1].broken
         missed = [each for each in broken if not is_unseen(each)]
@@ -207,7 +207,7 @@ def is_unseen(result: GateResult) -> bool:
     return result.gate == MACRO_LOW and result.outcome == "not proven"
 
 
-def _told(nth: int, tried: Tried) -> str:
+def _attempt_line(nth: int, tried: Tried) -> str:
     kept = tried.made.facts.get("in_float32")
     what = "int8 as a whole"
     if kept is not None:

@@ -29,7 +29,7 @@ SUPPORT: Final = Gates().label_support
 
 
 @contextmanager
-def decoded_images(cache: Path | None, beside: Path) -> Iterator[Path]:
+def decoded_images(cache: Path | None, neighbour: Path) -> Iterator[Path]:
     """The folder that decoded images are kept in; if None, one beside a file, gone at the end.
 
     Not in the system's folder of temporary files: that may lie in memory, which they would fill.
@@ -37,7 +37,7 @@ def decoded_images(cache: Path | None, beside: Path) -> Iterator[Path]:
     if cache is not None:
         yield cache
         return
-    with TemporaryDirectory(prefix=".decoded-", dir=beside.parent) as folder:
+    with TemporaryDirectory(prefix=".decoded-", dir=neighbour.parent) as folder:
         yield Path(folder)
 
 
@@ -71,8 +71,8 @@ def read_images(
         )
     head: Head = "exclusive" if exclusive else "independent"
     dataset = read_folder(data, limit, LabelSet(labels, head))
-    borne, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
-    require_exclusive(borne, images, dataset.labels, "leave them out of the table")
+    label_counts, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
+    require_exclusive(label_counts, images, dataset.labels, "leave them out of the table")
     cached, problems = open_cache(dataset, spec, cache, console)
     for note in dataset.notes:
         console.print(f"{data}: {note}")

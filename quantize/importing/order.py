@@ -44,15 +44,15 @@ def doubts(
     scores = logits.astype(np.float64)
     if head == "exclusive":
         scores = log_softmax(scores, axis=1)
-    borne = targets.sum(axis=0).astype(np.int64)
-    known = np.flatnonzero(np.minimum(borne, len(targets) - borne) >= MIN_IMAGES)
+    positives = targets.sum(axis=0).astype(np.int64)
+    known = np.flatnonzero(np.minimum(positives, len(targets) - positives) >= MIN_IMAGES)
     once = np.ones((1, len(targets)))
     areas = np.array(
         [[auroc(targets[:, a] > 0, scores[:, b], once)[0] for b in known] for a in known]
     ).reshape(len(known), len(known))
     said = []
     for own, other in zip(*linear_sum_assignment(-areas), strict=True):
-        name, count = labels[known[own]].name, borne[known[own]]
+        name, count = labels[known[own]].name, positives[known[own]]
         error = np.sqrt((len(targets) + 1) / (12 * count * (len(targets) - count)))
         here, there = areas[own, own], areas[own, other]
         if there - max(here, 0.5) > max(LEAST, SURE * error):

@@ -160,7 +160,7 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
     doing(f"opening {request.model}", "save it again by the version of Keras that is here")
     opened = open_any(request.model, request.given)
     _require_fit(request, opened, stated)
-    for note in _told(opened):
+    for note in _description(opened):
         console.print(note, highlight=False, soft_wrap=True)
     if request.data is None:
         return _alone(request, opened, labels, console), False
@@ -196,7 +196,7 @@ def _require_fit(request: Request, opened: Opened, stated: LabelSet) -> None:
         )
 
 
-def _told(opened: Opened) -> list[str]:
+def _description(opened: Opened) -> list[str]:
     spec = opened.spec
     how = {"independent": "each a question of its own", "exclusive": "of which just one applies"}
     end = f"its {opened.activation} is undone" if opened.activation else "they are logits"
@@ -258,11 +258,11 @@ def _shipped_check(
         return None
     drawn, real = check.tried["drawn"], check.tried.get("radiographs")
     flags = percent(drawn["flagged"], 0, "%")
-    told = "not tried on any radiograph"
+    tried = "not tried on any radiograph"
     if real:
-        told = f"{percent(real['flagged'], 2, '%')} of {real['on']}"
+        tried = f"{percent(real['flagged'], 2, '%')} of {real['on']}"
     console.print(
-        f"input check: {check.said}; flags {flags} of {drawn['pictures']} drawn pictures; {told}",
+        f"input check: {check.said}; flags {flags} of {drawn['pictures']} drawn pictures; {tried}",
         highlight=False,
         soft_wrap=True,
     )
@@ -310,7 +310,7 @@ def _judged(
     comparison = compare(first, second)
     results = judge(comparison)
     print_comparison(comparison, results)
-    for line in (*ranking(first, second).told(), *turned(first)):
+    for line in (*ranking(first, second).lines(), *turned(first)):
         print(line)  # where the comparison stands, which it qualifies
     for note in _notes(opened, source, one, results):
         console.print(note, highlight=False, soft_wrap=True)

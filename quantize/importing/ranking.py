@@ -52,12 +52,12 @@ def with_own(made: Report) -> Report:
         operating_point=content["operating_point"],
     ).content
     pairs = zip(content["labels"], own["labels"], strict=True)
-    told: Any = {
+    extended: Any = {
         **content,
         "labels": [{**row, OWN: other["auroc"]} for row, other in pairs],
         "macro": {**content["macro"], OWN: own["macro"]["auroc"]},
     }
-    return Report(told, made.evaluated)
+    return Report(extended, made.evaluated)
 
 
 class Ranking(NamedTuple):
@@ -73,7 +73,7 @@ class Ranking(NamedTuple):
     rows: list[tuple[str, ...]]
     moved: bool
 
-    def told(self) -> list[str]:
+    def lines(self) -> list[str]:
         """Lines for a terminal, below the comparison; nothing where that says it all."""
         if not self.moved:
             return []

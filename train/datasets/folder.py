@@ -85,7 +85,7 @@ def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:
         return OF_NIH, []
     if table.columns:
         return labels_from_columns(table.columns, str(table.path))
-    return labels_from_names((row.borne for row in table.rows if row.borne), str(table.path))
+    return labels_from_names((row.present for row in table.rows if row.present), str(table.path))
 
 
 def read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[Pixels]:

@@ -16,7 +16,7 @@ from edge_app.clinic.header import HeaderError, is_dicom
 from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study
-from edge_app.clinic.page.worklist import SORTS, Question, asked
+from edge_app.clinic.page.worklist import SORTS, Question, question_of
 from edge_app.clinic.results import as_json, provenance, report_name
 from edge_app.clinic.settings import PAGE, WATCH, in_settings
 from edge_app.clinic.statements import decided_by
@@ -47,7 +47,7 @@ def found(request: Request) -> Any:
 def worklist(request: Request) -> Response:
     """The list of images."""
     room = request.app.state.room
-    question = asked(request.query_params)
+    question = question_of(request.query_params)
     answer = room.worklist.page(question)
     part = request.query_params.get("part") == "list"
     if not part:  # which a page asks for by itself
@@ -83,7 +83,7 @@ def _link(question: Question, **key: str) -> str:
 def image(request: Request) -> Response:
     """An image, and its answer."""
     room, row = request.app.state.room, found(request)
-    said = room.model.told(json.loads(row["answer"])) if row["answer"] else None
+    said = room.model.study_of(json.loads(row["answer"])) if row["answer"] else None
     cells = _cells(request, row, said)
     squares = _squares(request, row, said, cells)
     chosen = _chosen(request.query_params.get("map", ""), squares)
@@ -192,7 +192,7 @@ def picture(request: Request) -> Response:
 def heatmap(request: Request) -> Response:
     """A finding's heatmap, to be laid over the picture."""
     room, row = request.app.state.room, found(request)
-    said = room.model.told(json.loads(row["answer"])) if row["answer"] else None
+    said = room.model.study_of(json.loads(row["answer"])) if row["answer"] else None
     channel = request.path_params["channel"]
     known = said is not None and channel in {each.channel for each in said.rows}
     cells = _cells(request, row, said)

@@ -399,7 +399,7 @@ def test_another_user_s_spool_is_a_fault_of_who_would_serve_and_not_of_who_looks
         os, "access", lambda path, mode: Path(path) != tmp_path / "s" and allowed(path, mode)
     )
     assert "may not write" in examined(file).faults[0]
-    found = examined(file, beside=True)
+    found = examined(file, as_visitor=True)
     assert found.faults == ()
     assert "another user's" in found.remark
 

@@ -125,10 +125,10 @@ def test_too_few_patients_are_counted_and_enough_are_named() -> None:
 def exclusive(patients: int, prevalence: float, seed: int) -> Evaluated:
     """One of Healthy, Bacterial and Viral each; logits that a site's exposures have moved."""
     generator = np.random.default_rng(seed)
-    borne = np.where(
+    present = np.where(
         generator.random(patients) < prevalence, generator.choice((1, 1, 2), patients), 0
     )
-    targets = np.eye(3, dtype=np.uint8)[borne]
+    targets = np.eye(3, dtype=np.uint8)[present]
     logits = 3 * targets + generator.normal(0, 1.5, targets.shape) + (4, 0, 1)
     each = np.array([f"{place:06d}" for place in range(patients)])
     return Evaluated(each, each, targets, logits.astype(np.float32))

@@ -25,7 +25,7 @@ from edge_app.clinic import retries
 from edge_app.clinic.header import content_digest
 from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
-from edge_app.clinic.page.study import told
+from edge_app.clinic.page.study import study_of
 from edge_app.clinic.spool import Offered
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ImageError, MachineError
@@ -301,7 +301,9 @@ def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
         for finding in answer["findings"]:
             finding.update(probability=0.9, prevalence=0.1)
         worth = "of 100 raised findings 2 are right"
-        said = told(answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL, worth))
+        said = study_of(
+            answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL, worth)
+        )
         assert said.caution
         assert worth in said.caution
         assert said.knows_worth == known
@@ -314,7 +316,7 @@ def test_a_study_says_nothing_of_thresholds_that_are_not_there(
     answer["overall"] = None
     for finding in answer["findings"]:
         finding.update(threshold=None, above=None)
-    assert told(answer).verdict == "no finding has a threshold: nothing is decided"
+    assert study_of(answer).verdict == "no finding has a threshold: nothing is decided"
 
 
 def test_a_finding_that_reads_like_its_threshold_is_called_borderline(
