@@ -240,29 +240,29 @@ def _published(name: str, data: Path, limit: int | None, student: Cached) -> Tea
 
 
 def _known(
-    source: str, names: Sequence[str], wanted: LabelSet, head: Head | None = None
+    source: str, names: Sequence[str], requested: LabelSet, head: Head | None = None
 ) -> list[int | None]:
     """The place of each of the student's labels among a teacher's; None where it is missing.
 
     Args:
         source: begins the message of an error.
         names: the teacher's labels.
-        wanted: the student's labels.
+        requested: the student's labels.
         head: the teacher's; None where it is not known.
 
     Raises:
         RunError: the teacher knows none of them, or exclusive labels meet other labels.
     """
     places = {plain_name(name): place for place, name in enumerate(names) if name}
-    known = [places.get(plain_name(name)) for name in wanted.names]
+    known = [places.get(plain_name(name)) for name in requested.names]
     if all(place is None for place in known):
         raise RunError(
-            f"{source}: knows none of this run's labels ({', '.join(wanted.names[:5])}, …), but "
+            f"{source}: knows none of this run's labels ({', '.join(requested.names[:5])}, …), but "
             f"{', '.join(list(names)[:5])}: see --labels FILE"
         )
-    exclusive = wanted.head == "exclusive"
+    exclusive = requested.head == "exclusive"
     others = exclusive and (None in known or len(places) > len(known))
-    if (head is not None and head != wanted.head) or others:
+    if (head is not None and head != requested.head) or others:
         raise RunError(
             f"{source}: exclusive labels are taught by a teacher of the same exclusive labels, and "
             "others by one whose labels are not: see --labels FILE"

@@ -139,11 +139,11 @@ def evaluate(
     with decoding(isolate, workers, limits) as decoder:
         classifier = open_classifier(model, per_label(operating_point), options, site=site)
         exclusive = classifier.model.head == "exclusive"
-        wanted = part(load(folder, classifier.labels, labels, exclusive=exclusive), split, limit)
-        place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
+        selection = part(load(folder, classifier.labels, labels, exclusive=exclusive), split, limit)
+        place = out or Path(f"{classifier.model.name}-{selection.split}.json")
         second = _second(second_reference, group or [])
         more: dict[str, Any] = {"retest": retest, "limits": limits, "workers": workers}
-        made = _written(wanted, classifier, place, second=second, decoder=decoder, **more)
+        made = _written(selection, classifier, place, second=second, decoder=decoder, **more)
     raise typer.Exit(_printed(made, place, json))
 
 
@@ -156,9 +156,9 @@ def _printed(made: Report, place: Path, json: bool) -> int:
     return EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE
 
 
-def _require_none(given: dict[str, object], scores: Path | None) -> None:
+def _require_none(excluded: dict[str, object], scores: Path | None) -> None:
     """Refuse what would be passed over."""
-    for name, value in given.items():
+    for name, value in excluded.items():
         if value:
             words = "excludes" if scores else "belongs to"
             raise UsageError(f"{name} {words} --scores")
@@ -199,7 +199,7 @@ def _require_json(out: Path | None) -> None:
         raise UsageError(f"--out {out}: a report's name ends in .json")
 
 
-def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) -> Report:
+def _written(selection: Part, classifier: Classifier, place: Path, **options: Any) -> Report:
     """The report, written; after Ctrl-C it is said how to go on."""
     from edge_app.evaluation.evaluate import evaluate as write_report
     from edge_app.evaluation.evaluate import journal_of
@@ -207,7 +207,7 @@ def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) 
 
     try:
         return write_report(
-            wanted, classifier, place, progress=_progress(), say=complain, **options
+            selection, classifier, place, progress=_progress(), say=complain, **options
         )
     except KeyboardInterrupt:
         complain(f"interrupted: what was answered is in {journal_of(place)}; {HOW_TO_GO_ON}")

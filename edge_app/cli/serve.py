@@ -56,8 +56,8 @@ def serve(
     """Receive radiographs as a DICOM node, from a folder or on a page, and give the answers."""
     from edge_app.clinic.settings import read_settings
 
-    given = (urgent, password, token, forget)
-    if sum((check, status, purge, *(each is not None for each in given))) > 1:
+    actions = (urgent, password, token, forget)
+    if sum((check, status, purge, *(each is not None for each in actions))) > 1:
         raise UsageError(
             "--check, --status, --urgent, --purge, --password, --token and --forget exclude each "
             "other"

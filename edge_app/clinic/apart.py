@@ -196,12 +196,12 @@ class Apart:
         end = time.monotonic() + SECONDS
         # In memory, and not through a pipe: `communicate` does not go on giving it what it was
         # interrupted in.
-        with open(os.memfd_create("picture", os.MFD_CLOEXEC), "w+b") as given:
-            given.write(data)
-            given.seek(0)
+        with open(os.memfd_create("picture", os.MFD_CLOEXEC), "w+b") as picture:
+            picture.write(data)
+            picture.seek(0)
             process = subprocess.Popen(
                 line,
-                stdin=given,
+                stdin=picture,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,

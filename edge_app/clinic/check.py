@@ -124,10 +124,10 @@ def faults(settings: Settings, seen: Looked | None = None) -> Iterator[str]:
 
 def missing(settings: Settings) -> Iterator[str]:
     """One line for each package that the settings need and that is not installed."""
-    wanted: tuple[str, ...] = EXTRA if settings.node or settings.receivers else ()
-    wanted += EXTRA_OF_PAGE if settings.page else ()
-    wanted += EXTRA_OF_METRICS if settings.metrics else ()
-    for name in dict.fromkeys(wanted):
+    required: tuple[str, ...] = EXTRA if settings.node or settings.receivers else ()
+    required += EXTRA_OF_PAGE if settings.page else ()
+    required += EXTRA_OF_METRICS if settings.metrics else ()
+    for name in dict.fromkeys(required):
         if importlib.util.find_spec(name) is None:
             yield f"{name} is not installed: pip install 'edge-cxr[clinic]'"
 

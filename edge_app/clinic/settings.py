@@ -407,11 +407,11 @@ def _node(table: _Table, receivers: Sequence[str]) -> Node:
 
 def _results(table: _Table, known: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
     """Who gets the results of an entrance."""
-    wanted = table.texts("results")
-    for name in wanted or ():
+    names = table.texts("results")
+    for name in names or ():
         if name not in known:
             raise table.wrong("results", f"names {name!r}, and there is no such [[receiver]]")
-    return tuple(default if wanted is None else wanted)
+    return tuple(default if names is None else names)
 
 
 def _page(table: _Table, users: Path | None, receivers: Sequence[str]) -> Page:

@@ -471,7 +471,7 @@ class Spool:
             SpoolError: it is not kept, and the image is still in the hand of who took it.
         """
         now = time.time()
-        wanted = [
+        deliveries = [
             (image.id, receiver, document.name)
             for document in documents
             for receiver in document.receivers
@@ -481,7 +481,7 @@ class Spool:
                 kept = database.execute(
                     "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
                     "score = ?, map = ? WHERE id = ? AND answered IS NULL AND differs = ?",
-                    (answer, now, None if wanted else now, *gist, image.id, image.differs),
+                    (answer, now, None if deliveries else now, *gist, image.id, image.differs),
                 )
                 waits = "SELECT 1 FROM image WHERE id = ? AND answered IS NULL"
                 if not kept.rowcount and database.execute(waits, (image.id,)).fetchone():
@@ -492,7 +492,8 @@ class Spool:
                         [(image.id, each.name, each.content) for each in documents],
                     )
                     database.executemany(
-                        "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)", wanted
+                        "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)",
+                        deliveries,
                     )
             self._in_hand.discard(image.id)
             self._retries.forget(image.id)

@@ -323,13 +323,13 @@ class Outbox:
             aside.mkdir(exist_ok=True)
         if are_one(aside, self.folder):  # an image would be moved onto itself, and then be gone
             raise UndeliveredError(f"{aside}: is the watched folder: give another", refused=True)
-        wanted = aside / delivery.identity
-        if there.is_different(sha256) and digest_of(wanted, self.max_bytes) != sha256:
+        aimed = aside / delivery.identity
+        if there.is_different(sha256) and digest_of(aimed, self.max_bytes) != sha256:
             # Under the same name they would be taken for those of the one that is there now.
-            target = suffixed(wanted, sha256[:12])
-            rename_own(wanted, target, texts)
+            target = suffixed(aimed, sha256[:12])
+            rename_own(aimed, target, texts)
         else:
-            target = free_place(wanted, sha256, self.max_bytes, texts)
+            target = free_place(aimed, sha256, self.max_bytes, texts)
         for ending, text in texts.items():
             keep(named(target, ending), text)
         move(image, target, there, sha256, self.max_bytes)
@@ -371,8 +371,8 @@ class Outbox:
         with suppress(OSError):
             digest = digest_of(hidden, self.max_bytes)
             if digest:
-                wanted = self.done / name, self.folder / ASIDE / name
-                places = *wanted, *(suffixed(each, digest[:12]) for each in wanted)
+                aimed = self.done / name, self.folder / ASIDE / name
+                places = *aimed, *(suffixed(each, digest[:12]) for each in aimed)
                 return any(digest_of(each, self.max_bytes) == digest for each in places)
         return False
 
@@ -404,26 +404,26 @@ def named(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def free_place(wanted: Path, sha256: str, max_bytes: int, texts: Mapping[str, bytes]) -> Path:
+def free_place(aimed: Path, sha256: str, max_bytes: int, texts: Mapping[str, bytes]) -> Path:
     """A path for an image and its texts, by the endings of their names: no other image is
     overwritten, nor a text of one that somebody has taken away already."""
-    if os.path.lexists(wanted):
-        is_free = digest_of(wanted, max_bytes) == sha256
+    if os.path.lexists(aimed):
+        is_free = digest_of(aimed, max_bytes) == sha256
     else:
-        places = ((named(wanted, ending), text) for ending, text in texts.items())
+        places = ((named(aimed, ending), text) for ending, text in texts.items())
         # One that cannot be read is another's, too, and keeps nobody waiting.
         is_free = all(not os.path.lexists(place) or holds(place, text) for place, text in places)
-    return wanted if is_free else suffixed(wanted, sha256[:12])
+    return aimed if is_free else suffixed(aimed, sha256[:12])
 
 
-def rename_own(wanted: Path, target: Path, texts: Mapping[str, bytes]) -> None:
+def rename_own(aimed: Path, target: Path, texts: Mapping[str, bytes]) -> None:
     """Rename what was written before the image was replaced by another one: by an earlier try to
     move it, or before a kill."""
-    if os.path.lexists(wanted):
+    if os.path.lexists(aimed):
         return
     for ending, text in texts.items():
-        if holds(named(wanted, ending), text):
-            os.replace(named(wanted, ending), named(target, ending))
+        if holds(named(aimed, ending), text):
+            os.replace(named(aimed, ending), named(target, ending))
 
 
 def holds(path: Path, content: bytes) -> bool:

@@ -331,8 +331,8 @@ def _restrict_files(readable: Iterable[str]) -> bool:
         for path in readable:
             with suppress(OSError):
                 place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-                given = READ_FILE | (READ_FOLDER if os.path.isdir(path) else 0)
-                call(LANDLOCK_ADD, rules, 1, struct.pack("=Qi", given, place), 0)
+                access = READ_FILE | (READ_FOLDER if os.path.isdir(path) else 0)
+                call(LANDLOCK_ADD, rules, 1, struct.pack("=Qi", access, place), 0)
                 os.close(place)
         return bool(call(LANDLOCK_RESTRICT, rules, 0) == 0)
     finally:

@@ -281,8 +281,8 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     columns = {}
     cells = [plain_name(cell) for cell in header]
     for key, headings in COLUMNS.items():
-        wanted = {plain_name(heading) for heading in headings}
-        places = [place for place, cell in enumerate(cells) if cell in wanted]
+        plain_headings = {plain_name(heading) for heading in headings}
+        places = [place for place, cell in enumerate(cells) if cell in plain_headings]
         if not places:
             places = [place for place, cell in enumerate(cells) if cell in ALSO.get(key, ())]
         if len(places) > 1:

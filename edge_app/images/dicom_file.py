@@ -237,9 +237,9 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
     from pydicom.datadict import dictionary_has_tag, tag_for_keyword
     from pydicom.filereader import read_dataset
 
-    wanted = {int(tag) for tag in map(tag_for_keyword, KEYWORDS) if tag is not None}
+    tags = {int(tag) for tag in map(tag_for_keyword, KEYWORDS) if tag is not None}
     for group in OVERLAYS:
-        wanted |= {group + OVERLAY_BITS_ALLOCATED, group + OVERLAY_BIT_POSITION}
+        tags |= {group + OVERLAY_BITS_ALLOCATED, group + OVERLAY_BIT_POSITION}
     pixel_length: int | None = None
 
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
@@ -253,13 +253,13 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
             raise ImageError("holds floating-point pixels: export it as 16-bit integers")
         if tag == PIXEL_DATA:
             pixel_length = length
-        elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in wanted:
+        elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in tags:
             most = MAX_LUT_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
             if length > most:
                 damaged(f"element {tag} has {length} bytes, more than the {most} that are read")
         return tag > PIXEL_DATA
 
-    elements = read_dataset(file, *encoding, stop_when=stop_when, specific_tags=list(wanted))
+    elements = read_dataset(file, *encoding, stop_when=stop_when, specific_tags=list(tags))
     if pixel_length is not None and "PixelData" not in elements:
         raise ImageError("is a truncated DICOM file: its pixel data has no end")
     return elements, pixel_length or 0

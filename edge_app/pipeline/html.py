@@ -151,9 +151,9 @@ class HtmlWriter:
     def _parts(self, image: Radiograph, findings: Findings, state: str) -> Iterator[str]:
         """One image's part of the page, as HTML."""
         facts = image.facts
-        given = f"{facts['width']} × {facts['height']} {facts['format']}"
-        given += "" if state == NOT_SCORED else f", {seen_at(self._classifier.spec)}"
-        yield f'<p class="quiet">{escape(given)}</p>'
+        described = f"{facts['width']} × {facts['height']} {facts['format']}"
+        described += "" if state == NOT_SCORED else f", {seen_at(self._classifier.spec)}"
+        yield f'<p class="quiet">{escape(described)}</p>'
         warnings = "".join(_note(f"The picture {warning}") for warning in findings.warnings)
         if state == NOT_SCORED:
             yield f"{_note(f'Not scored: the picture {_reason(findings)}.')}{warnings}"

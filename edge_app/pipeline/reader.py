@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Given: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8 | np.uint16]"
+ImageSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8 | np.uint16]"
+)
 """Sources in Python: a path, a file's bytes, an open file, an array."""
 
 
@@ -56,8 +58,8 @@ def read_source(
     return read_image(source, limits, least, digest=digest, watch=watch, decoder=decoder)
 
 
-def read_given(
-    source: Given, limits: Limits, least: int | None = None, *, digest: bool = True
+def read_image_source(
+    source: ImageSource, limits: Limits, least: int | None = None, *, digest: bool = True
 ) -> Radiograph:
     """The radiograph in a source of the Python interface.
 

@@ -131,13 +131,13 @@ def _independent(
     odds, counted = _odds(labelled, model), labelled.targets.mean(axis=0).tolist()
     for channel, (share, here) in enumerate(zip(counted, local, strict=True)):
         bears = labelled.targets[:, channel]
-        given = odds[:, channel], bears, labelled.patients
+        data = odds[:, channel], bears, labelled.patients
         fewest, line, fitted = _fewest(bears, labelled), None, NOTHING
         if 0 < here < 1:
             if fewest >= TO_CALIBRATE:
-                line, fitted = fit(*given, weights=weights), BOTH
+                line, fitted = fit(*data, weights=weights), BOTH
             if fewest >= PER_PARAMETER and (line is None or line.slope <= 0):
-                line, fitted = fit(*given, slope=False, weights=weights), LEVEL_ALONE
+                line, fitted = fit(*data, slope=False, weights=weights), LEVEL_ALONE
         if line is None:
             known = 0 < share < 1 and 0 < here < 1
             kind = labelled.labels[channel].kind

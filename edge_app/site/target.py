@@ -117,10 +117,10 @@ def target(
     """
     kinds: tuple[Kind, ...] = ("sensitivity", "specificity", "false-alarms", "cost-ratio")
     values = (sensitivity, specificity, false_alarms, cost_ratio)
-    given = [(kind, value) for kind, value in zip(kinds, values, strict=True) if value is not None]
-    if len(given) > 1:
-        raise UsageError(" and ".join(f"--{kind}" for kind, _ in given) + " exclude each other")
-    kind, value = given[0] if given else ("false-alarms", 10.0)
+    stated = [(kind, value) for kind, value in zip(kinds, values, strict=True) if value is not None]
+    if len(stated) > 1:
+        raise UsageError(" and ".join(f"--{kind}" for kind, _ in stated) + " exclude each other")
+    kind, value = stated[0] if stated else ("false-alarms", 10.0)
     if kind in ("sensitivity", "specificity") and not 0.5 <= value <= 0.999:
         raise UsageError(f"--{kind} {value:g}: a share from 0.5 to 0.999")
     if kind == "false-alarms" and not 2 <= value <= 1000:

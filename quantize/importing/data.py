@@ -1,4 +1,4 @@
-"""The user's labelled images, as a foreign network sees them, and what is missing from them."""
+"""The user's labelled images, as an imported network sees them, and what is missing from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validation logits of a foreign network → probabilities, thresholds, and a score of the image."""
+"""Validation logits of an import → probabilities, thresholds, and a score of the image."""
 
 from __future__ import annotations
 

@@ -113,8 +113,8 @@ class Flattening:
             tensors.append(each)
             return Place(len(tensors) - 1)
 
-        given = keras.tree.map_structure(placed, (tuple(args), dict(kwargs)))
-        layer = Step(operation, given, name=self.unique(operation.name))
+        arguments = keras.tree.map_structure(placed, (tuple(args), dict(kwargs)))
+        layer = Step(operation, arguments, name=self.unique(operation.name))
         return layer(tensors if len(tensors) > 1 else tensors[0])
 
     def _copied(self, layer: layers.Layer, **changed: Any) -> layers.Layer:

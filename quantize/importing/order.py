@@ -1,4 +1,4 @@
-"""Whether the scores of a foreign network stand for the labels that its list names."""
+"""Whether the scores of an imported network stand for the labels that its list names."""
 
 from __future__ import annotations
 

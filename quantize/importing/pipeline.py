@@ -1,4 +1,4 @@
-"""A foreign network and labelled images → a model file with both evaluations: the steps."""
+"""An imported network and labelled images → a model file with both evaluations: the steps."""
 
 from __future__ import annotations
 
@@ -43,10 +43,16 @@ from quantize.importing.convert import (
 )
 from quantize.importing.data import decoded_images, read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
-from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign, require_logits
+from quantize.importing.network import (
+    ONNX,
+    ImportedNetwork,
+    NetworkOptions,
+    open_network,
+    require_logits,
+)
 from quantize.importing.order import doubts
 from quantize.importing.ranking import ranking, turned, with_own
-from quantize.importing.tflite_file import ForeignTflite, open_tflite
+from quantize.importing.tflite_file import ImportedTflite, open_tflite
 from quantize.int8_report import evaluate
 from quantize.package import (
     GOLDEN_SEEDS,
@@ -66,7 +72,7 @@ from train.input_check import with_check
 from train.labels import LabelSet
 from train.own_labels import read_labels
 
-Opened: TypeAlias = Foreign | ForeignTflite
+Opened: TypeAlias = ImportedNetwork | ImportedTflite
 
 NOT_STATED: Final = "not stated"
 SPAN_IMAGES: Final = 1000
@@ -94,7 +100,7 @@ class Request:
         labels: the file that names what the scores stand for.
         out: the model file to write.
         name: the model's.
-        given: what the user says of the network.
+        options: what the user says of the network.
         facts: `licence`, `intended_use` and `trained_on`, as far as the user states them.
         cache: folder to keep decoded images in; None: they are gone at the end.
         images: the largest number of training images to calibrate with.
@@ -110,7 +116,7 @@ class Request:
     labels: Path
     out: Path
     name: str
-    given: Given
+    options: NetworkOptions
     facts: Mapping[str, str]
     cache: Path | None
     images: int = CALIBRATION_IMAGES
@@ -126,18 +132,18 @@ class Request:
         return self.out.with_name(f"{self.out.stem}-reports")
 
 
-def open_any(path: Path, given: Given) -> Opened:
-    """A foreign network by what its file is.
+def open_any(path: Path, options: NetworkOptions) -> Opened:
+    """An imported network by what its file is.
 
     Raises:
-        ConversionError, UsageError: as of `open_foreign` and `open_tflite`.
+        ConversionError, UsageError: as of `open_network` and `open_tflite`.
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     if path.suffix == ".tflite":
-        return open_tflite(path, given)
+        return open_tflite(path, options)
     if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5", ONNX):
-        return open_foreign(path, given)
+        return open_network(path, options)
     raise UsageError(
         f"{path}: a network is a .keras, .h5, .tflite or .onnx file, or the folder of a "
         "SavedModel; docs/import.md says how PyTorch's become one"
@@ -158,7 +164,7 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
     stated = read_labels(request.labels)
     labels = stated.labels
     doing(f"opening {request.model}", "save it again by the version of Keras that is here")
-    opened = open_any(request.model, request.given)
+    opened = open_any(request.model, request.options)
     _require_fit(request, opened, stated)
     for note in _description(opened):
         console.print(note, highlight=False, soft_wrap=True)
@@ -190,7 +196,7 @@ def _require_fit(request: Request, opened: Opened, stated: LabelSet) -> None:
             f"{request.labels}: says that just one label applies, and {request.model} asks of each "
             "whether it does: take exclusive = true out, or import a network that ends in a softmax"
         )
-    if request.reference is not None and not isinstance(opened, ForeignTflite):
+    if request.reference is not None and not isinstance(opened, ImportedTflite):
         raise UsageError(
             "--reference: is for a .tflite; any other network is compared with itself in float"
         )
@@ -214,7 +220,7 @@ def _pictures(cached: Cached) -> NDArray[np.uint8]:
 
 
 def _require_equal(opened: Opened, pictures: NDArray[np.uint8], console: Console) -> None:
-    if isinstance(opened, Foreign):
+    if isinstance(opened, ImportedNetwork):
         off = opened.require_equal(pictures)
         console.print(
             f"imported in float32, its scores are {off:.1e} off the original's at most",
@@ -230,7 +236,7 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
     _require_equal(opened, np.stack(drawn), console)
     require_logits(opened, opened.logits(np.stack(drawn)))
     doing(f"converting {request.model} to float32", "save it as another kind of file")
-    made = in_float(opened) if isinstance(opened, Foreign) else packaged_as_is(opened)
+    made = in_float(opened) if isinstance(opened, ImportedNetwork) else packaged_as_is(opened)
     if len(made.flatbuffer) > LARGEST:
         raise ConversionError(
             f"{request.model}: has {len(made.flatbuffer) / 1e6:.0f} MB in float32, and a model "
@@ -336,7 +342,7 @@ def _chosen(
     console: Console,
 ) -> Converted:
     """The conversion that is written; chosen on images that do not judge it, where one may."""
-    if request.int8_only or isinstance(source, ForeignTflite) or request.reference:
+    if request.int8_only or isinstance(source, ImportedTflite) or request.reference:
         return next(made)
     doing(f"choosing the precision of {request.model}", "try again with --int8-only")
     found = choosers(cached, request.images, request.seed)
@@ -367,7 +373,7 @@ UNCONFIRMED: Final = (
 
 
 def _is_held_to_itself(opened: Opened, source: Opened) -> bool:
-    return isinstance(opened, ForeignTflite) and source is opened
+    return isinstance(opened, ImportedTflite) and source is opened
 
 
 def _notes(
@@ -384,7 +390,7 @@ def _reference(request: Request, opened: Opened) -> Opened:
     """What the model file is compared with: the float network."""
     if request.reference is None:
         return opened
-    found = open_any(request.reference, request.given)
+    found = open_any(request.reference, request.options)
     if (found.outputs, found.head) != (opened.outputs, opened.head):
         raise UsageError(f"--reference {request.reference}: is of other scores than {opened.path}")
     if found.spec[:4] != opened.spec[:4]:
@@ -396,7 +402,7 @@ def _converted(
     request: Request, opened: Opened, training: Cached, console: Console
 ) -> tuple[Iterator[Converted], dict[str, Any]]:
     """Conversions, each more exact than those before it, and what they were calibrated with."""
-    if isinstance(opened, ForeignTflite):
+    if isinstance(opened, ImportedTflite):
         return iter([packaged_as_is(opened)]), {"packages": versions("ai-edge-litert")}
     rows = calibration_rows(training, max(request.images, SPAN_IMAGES), request.seed)
     pictures = training.images[training.rows[rows]]
@@ -486,7 +492,7 @@ def reference_report(
     pairs = zip(pictures, names, strict=True)
     noisy = np.stack([perturbed(picture, YARDSTICK, image) for picture, image in pairs])
     packages = versions("ai-edge-litert")
-    made_by = "keras" if isinstance(source, Foreign) else "ai-edge-litert"
+    made_by = "keras" if isinstance(source, ImportedNetwork) else "ai-edge-litert"
     return report.build(
         Evaluated(
             names,
@@ -499,7 +505,7 @@ def reference_report(
         head=source.head,
         model={
             "name": name,
-            "format": "float32" if isinstance(source, Foreign) else source.image["dtype"],
+            "format": "float32" if isinstance(source, ImportedNetwork) else source.image["dtype"],
             "sha256": source.sha256,
             "architecture": source.architecture,
         },

@@ -142,12 +142,14 @@ def _require_harmless(folder: Path) -> None:
                 )
 
 
-def _chosen(folder: Path, names: list[str], wanted: str | None) -> str:
-    if wanted is None and len(names) == 1:
+def _chosen(folder: Path, names: list[str], requested: str | None) -> str:
+    if requested is None and len(names) == 1:
         return names[0]
-    if wanted in names:
-        return str(wanted)
-    what = f"--output {wanted}: there is no such output" if wanted else "which holds the scores"
+    if requested in names:
+        return str(requested)
+    what = (
+        f"--output {requested}: there is no such output" if requested else "which holds the scores"
+    )
     raise ConversionError(
         f"{folder}: has {len(names)} outputs ({', '.join(names)}); {what}: give --output NAME"
     )

@@ -25,20 +25,20 @@ from train.own_labels import labels_from_columns, labels_from_names
 WORKERS: Final = 4
 
 
-def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
+def read_folder(root: Path, limit: int | None, requested: LabelSet | None = None) -> Dataset:
     """Index a folder of labelled images; see `edge_app.evaluation.labelled` for its layouts.
 
     Args:
         root: the folder.
         limit: images of each split; None for all.
-        wanted: the labels that an image can have; None for those of the data.
+        requested: the labels that an image can have; None for those of the data.
 
     Raises:
         DatasetError: it has no layout that is known, or its table cannot be read.
     """
     require_folder(root)
     source = read_table(find_labels(root))
-    labels, said = (wanted, []) if wanted else _labels_of(source)
+    labels, said = (requested, []) if requested else _labels_of(source)
     exclusive = labels.head == "exclusive"
     labelled = load_table(
         root, source, labels.labels, numbered=labels.numbered, exclusive=exclusive

@@ -50,21 +50,21 @@ def is_joined(path: Path) -> bool:
     return path.suffix in (".toml", ".json") and path.is_file()
 
 
-def read_joined(load: Load, path: Path, limit: int | None, wanted: LabelSet | None) -> Dataset:
+def read_joined(load: Load, path: Path, limit: int | None, requested: LabelSet | None) -> Dataset:
     """Index a list of data sets.
 
     Args:
         load: reads one data set.
         path: the list.
         limit: images of each split of each data set; None for all.
-        wanted: the labels that an image can have; None for those of `data`.
+        requested: the labels that an image can have; None for those of `data`.
 
     Raises:
         DatasetError: the list is not as above, one of its data sets cannot be read, or a patient
             who validates or tests would train.
     """
     data, entries = _stated(path)
-    first = load(data, limit, wanted)
+    first = load(data, limit, requested)
     parts, further = [_of(first, 0)], []
     for entry in entries:
         folder = path.parent / entry["path"]

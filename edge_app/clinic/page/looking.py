@@ -76,8 +76,8 @@ def _by_others(room: Any, numbers: list[int]) -> set[int]:
 
 
 def _link(question: Question, **key: str) -> str:
-    wanted = {"state": question.state, "q": question.sought, "sort": question.sort, **key}
-    return "/?" + urlencode({name: value for name, value in wanted.items() if value})
+    parameters = {"state": question.state, "q": question.sought, "sort": question.sort, **key}
+    return "/?" + urlencode({name: value for name, value in parameters.items() if value})
 
 
 def image(request: Request) -> Response:

@@ -69,13 +69,13 @@ def _measured(place: Path, asked: argparse.Namespace) -> int:
     twice = sum(count > 1 for count in names.values())
     print(f"{asked.number} images, {asked.model}")
     met = [
-        told(f"{rate:.0f} a second; classify on {FEW}: {before:.0f}", rate >= RATE * before),
-        told(
+        checked(f"{rate:.0f} a second; classify on {FEW}: {before:.0f}", rate >= RATE * before),
+        checked(
             f"peak {whole.megabytes:.0f} MB; of {FEW} images: {small.megabytes:.0f} MB",
             whole.megabytes <= MEMORY * small.megabytes,
         ),
-        told(f"first row after {whole.first:.1f} s", whole.first <= FIRST_ROW),
-        told(
+        checked(f"first row after {whole.first:.1f} s", whole.first <= FIRST_ROW),
+        checked(
             f"{killed} kills: {len(names)} sources in rows, {twice} of them twice, rows "
             f"{'equal' if alike else 'unlike'} the uninterrupted run's",
             alike and not twice and len(names) == asked.number,
@@ -84,7 +84,7 @@ def _measured(place: Path, asked: argparse.Namespace) -> int:
     return 0 if all(met) else 1
 
 
-def told(words: str, met: bool) -> bool:
+def checked(words: str, met: bool) -> bool:
     print(f"{'met    ' if met else 'NOT MET'}  {words}")
     return met
 

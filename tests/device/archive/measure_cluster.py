@@ -32,7 +32,7 @@ from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 from edge_app.model.model_file import locate, read
 
-from .measure import IMAGES, linked, told
+from .measure import IMAGES, checked, linked
 
 if TYPE_CHECKING:
     from edge_app.archive.answers import Answering
@@ -140,7 +140,7 @@ def compared(
             f"{kept:.2f}"
         )
         if count == cores():
-            met = told(words, kept >= KEPT)
+            met = checked(words, kept >= KEPT)
         else:
             print(f"         {words}")
     return rates, met

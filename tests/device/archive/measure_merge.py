@@ -23,7 +23,7 @@ from edge_app.archive.store import DONE, SUBJECT
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.pipeline import parquet
 
-from .measure import run, told
+from .measure import checked, run
 
 SECONDS, MEGABYTES = 30.0, 500.0
 
@@ -41,9 +41,9 @@ def main() -> int:
     count = asked.shards * asked.rows
     print(f"{asked.shards} shards of {asked.rows} rows")
     met = [
-        told(f"{found} rows together", found == count),
-        told(f"{ended.seconds:.1f} s", ended.seconds <= SECONDS),
-        told(f"peak {ended.megabytes:.0f} MB", ended.megabytes <= MEGABYTES),
+        checked(f"{found} rows together", found == count),
+        checked(f"{ended.seconds:.1f} s", ended.seconds <= SECONDS),
+        checked(f"peak {ended.megabytes:.0f} MB", ended.megabytes <= MEGABYTES),
     ]
     return 0 if all(met) else 1
 

@@ -1,4 +1,4 @@
-"""Small foreign networks, and a folder of images whose labels are nearly their answers.
+"""Small networks to import, and a folder of images whose labels are nearly their answers.
 
 Nobody trained them; the labels follow their scores, so whatever the import spoils shows.
 """

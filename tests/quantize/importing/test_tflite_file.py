@@ -20,19 +20,19 @@ from edge_app.model.model_file import ModelFile
 from edge_app.model.outputs import undone
 from quantize.importing.convert import packaged_as_is
 from quantize.importing.decide import undecided
-from quantize.importing.foreign import Given
+from quantize.importing.network import NetworkOptions
 from quantize.importing.pipeline import Request, packaged
-from quantize.importing.tflite_file import ForeignTflite, open_tflite
+from quantize.importing.tflite_file import ImportedTflite, open_tflite
 
-GRAYS = Given(mean=(0.0,), std=(1.0,))
-KINDS: dict[str, tuple[Any, Any, Given]] = {
+GRAYS = NetworkOptions(mean=(0.0,), std=(1.0,))
+KINDS: dict[str, tuple[Any, Any, NetworkOptions]] = {
     "float32": (None, None, GRAYS),
     "int8": (tf.int8, tf.int8, GRAYS),
-    "uint8": (tf.uint8, tf.uint8, Given()),
-    "uint8 to float32": (tf.uint8, tf.float32, Given()),
+    "uint8": (tf.uint8, tf.uint8, NetworkOptions()),
+    "uint8 to float32": (tf.uint8, tf.float32, NetworkOptions()),
     "float32 to int8": (tf.float32, tf.int8, GRAYS),
     "int16": (tf.int16, tf.int16, GRAYS),
-    "uint8 without a scale": ("raw", None, Given()),
+    "uint8 without a scale": ("raw", None, NetworkOptions()),
 }
 
 
@@ -72,7 +72,7 @@ def pictures_of(own: Path, count: int = 24) -> np.ndarray:
     return np.stack([np.asarray(Image.open(path)) for path in paths])
 
 
-def packed(opened: ForeignTflite, place: Path) -> ModelFile:
+def packed(opened: ImportedTflite, place: Path) -> ModelFile:
     request = Request(opened.path, None, place, place, "as-it-came", GRAYS, {}, place)
     labels = Labels([Label("Tuberculosis"), Label("Effusion")])
     return packaged(request, opened, labels, packaged_as_is(opened), undecided(2), place)
@@ -113,13 +113,13 @@ def test_what_it_computes_in_is_read_from_it_whatever_it_takes_and_gives(
 def test_what_its_input_means_is_asked_for(files: dict[str, Path]) -> None:
     for kind in ("float32", "int8", "int16"):
         with pytest.raises(UsageError, match=r"--mean 127\.5 --std 127\.5 for -1 to 1"):
-            open_tflite(files[kind], Given())
+            open_tflite(files[kind], NetworkOptions())
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8"])
 def test_a_scale_that_its_input_cannot_hold_is_refused(kind: str, files: dict[str, Path]) -> None:
     """Its numbers would be cut off: on every picture alike, and on both sides of a comparison."""
-    of_another = Given(mean=(127.5,), std=(0.5,))
+    of_another = NetworkOptions(mean=(127.5,), std=(0.5,))
     with pytest.raises(UsageError, match=r"input holds 0 to 253, and .* -255 to 255 .* 50%"):
         open_tflite(files[kind], of_another)
 
@@ -130,7 +130,7 @@ def test_a_scale_that_its_input_hardly_notices_is_refused(
 ) -> None:
     """All pictures would be black to it, and each score the same."""
     with pytest.raises(UsageError, match=r"make 0 to 1 of gray levels, 0\.\d% of that: say what"):
-        open_tflite(files[kind], Given(mean=(0.0,), std=(255.0,)))
+        open_tflite(files[kind], NetworkOptions(mean=(0.0,), std=(255.0,)))
 
 
 def test_probabilities_become_logits_that_are_finite_and_in_their_order() -> None:

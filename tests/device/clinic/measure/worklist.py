@@ -21,7 +21,7 @@ from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Limits
 from edge_app.model.model_file import locate, read
 from edge_app.pipeline.json_answer import answered, origin
-from edge_app.pipeline.reader import read_given
+from edge_app.pipeline.reader import read_image_source
 
 from ..peers import free_port
 
@@ -82,7 +82,7 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
 def _fill(box: Box, images: int) -> None:
     """Rows as they come to be, without their files: nobody answers here."""
     classifier = Classifier(read(locate(MODEL)))
-    seen = read_given(synthetic_radiograph(64, seed=1), Limits())
+    seen = read_image_source(synthetic_radiograph(64, seed=1), Limits())
     findings = classifier.classify(seen)
     answer = json.dumps(answered("image", seen, findings, origin(classifier)))
     chance, now = np.random.default_rng(1), time.time()

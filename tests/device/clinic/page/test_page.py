@@ -356,10 +356,10 @@ def test_each_finding_has_a_heatmap_that_is_the_command_s(
     from edge_app.classifier import Classifier
     from edge_app.heatmap.maps import EvidenceScale, strength
     from edge_app.model.model_file import locate, read
-    from edge_app.pipeline.reader import read_given
+    from edge_app.pipeline.reader import read_image_source
 
     client, model = served.client(), read(locate("cxr-cnn28"))
-    found = Classifier(model).classify(read_given(png, Limits()))
+    found = Classifier(model).classify(read_image_source(png, Limits()))
     page = client.get(f"/images/{answered}").text
     channels = {int(each) for each in re.findall(r'data-channel="(\d+)"', page)}
     assert channels == set(model.labels.findings)
