@@ -246,7 +246,7 @@ class Model:
         )
 
     def _read(self, image: ImageSource, limits: Limits) -> Radiograph:
-        return read_image_source(image, limits, self._file.input_spec.least, digest=False)
+        return read_image_source(image, limits, self._file.input_spec.min_side, digest=False)
 
     def _score(self, classifier: Classifier, source: object, image: Radiograph) -> Findings:
         shared = classifier is self._classifier

@@ -141,8 +141,8 @@ def shuffled(picture: Picture, generator: np.random.Generator) -> Picture:
 
 def soft(radiograph: Picture, generator: np.random.Generator) -> Picture:
     """A radiograph blurred more than any should be; some with the noise of a sensor on it."""
-    least = max(SIGMAS[0], OWN_SIGMA * OF_SIDE / radiograph.shape[0])
-    sigma = np.exp(generator.uniform(np.log(least), np.log(SIGMAS[1])))
+    min_sigma = max(SIGMAS[0], OWN_SIGMA * OF_SIDE / radiograph.shape[0])
+    sigma = np.exp(generator.uniform(np.log(min_sigma), np.log(SIGMAS[1])))
     made = blurred(radiograph, float(sigma))
     if generator.random() < 0.3:
         made = _bytes(made + generator.normal(0, generator.uniform(0, 8), made.shape))

@@ -44,7 +44,7 @@ Floats = NDArray[np.float32]
 
 MODEL: Final = ".tflite"
 SCORES: Final = (".csv", ".npz", ".parquet")
-MOST_OFF: Final = 0.02
+MAX_OFF: Final = 0.02
 """How far from 1 the sum of exclusive labels' probabilities may be, since files round them."""
 
 
@@ -218,7 +218,7 @@ def _probabilities(found: Scores, head: Head) -> NDArray[np.float64]:
     if head != "exclusive":
         return found.values
     sums = found.values.sum(axis=1)
-    wrong = np.flatnonzero(np.abs(sums - 1) > MOST_OFF)
+    wrong = np.flatnonzero(np.abs(sums - 1) > MAX_OFF)
     if len(wrong):
         raise DatasetError(
             f"{found.path}: probabilities of {found.images[wrong[0]]} add up to "

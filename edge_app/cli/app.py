@@ -34,7 +34,7 @@ COMMANDS: Final = (
 GROUPS: Final = ("models",)
 """Each is a module of its name, with an `app` of commands."""
 
-LEAST_MEMORY: Final = 256 << 20
+MIN_MEMORY: Final = 256 << 20
 """Bytes of address space that numpy, Pillow and a small model take, and a small picture."""
 
 
@@ -101,11 +101,11 @@ def _short_of_memory() -> int:
     import resource
 
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if allowed == resource.RLIM_INFINITY or allowed >= LEAST_MEMORY:
+    if allowed == resource.RLIM_INFINITY or allowed >= MIN_MEMORY:
         return 0
     complain(
         f"out of memory: {allowed >> 20} MiB are allowed (ulimit -v), "
-        f"{LEAST_MEMORY >> 20} are the least"
+        f"{MIN_MEMORY >> 20} are the least"
     )
     return EXIT_MODEL
 

@@ -126,10 +126,10 @@ class Worker(threading.Thread):
     def _answer_all(self) -> None:
         spec = self._classifier.model.input_spec
         whole = any(self.results.heatmaps.values())
-        least = None if whole else spec.least
+        min_side = None if whole else spec.min_side
 
         def read(image: Image, limits: Limits) -> Radiograph:
-            return self._read(image, limits, least)
+            return self._read(image, limits, min_side)
 
         score = classified if whole else classified_only
         limits = self.settings.limits
@@ -177,26 +177,26 @@ class Worker(threading.Thread):
             self._began = time.monotonic()
             yield image
 
-    def _read(self, image: Image, limits: Limits, least: int | None) -> Radiograph:
+    def _read(self, image: Image, limits: Limits, min_side: int | None) -> Radiograph:
         """See `read_image`; the bytes that are decoded are those that came."""
         self._provenance = None
         fresh = self.spool.fresh.take(image.path)
         if fresh is not None:
-            return self._decoded(image, fresh, limits, least)
+            return self._decoded(image, fresh, limits, min_side)
         data = read_unchecked(image.path, limits)
         same = self._digests.submit(require_same, data, image.entrance, image.sha256)
         try:
-            return self._decoded(image, data, limits, least)
+            return self._decoded(image, data, limits, min_side)
         finally:
             same.result()  # what else is wrong with other bytes is not told
 
     def _decoded(
-        self, image: Image, data: bytes | Pieces, limits: Limits, least: int | None
+        self, image: Image, data: bytes | Pieces, limits: Limits, min_side: int | None
     ) -> Radiograph:
         """The picture in an image's file, and what ties a result to it."""
         self._provenance = self._keeper.provenance(image, data)
         if size_of(data) > limits.max_bytes:
             raise ImageTooLargeError(f"is larger than {limits.max_bytes} bytes")
-        seen = self._decode(data, limits, least, digest=False)
+        seen = self._decode(data, limits, min_side, digest=False)
         seen.facts["sha256"] = image.sha256
         return seen

@@ -41,7 +41,7 @@ TICK: Final = 0.5
 ENDING_SECONDS: Final = 30
 """For which it is waited for when the box ends: then its image waits for the next start."""
 
-MOST_TRIES: Final = 5
+MAX_TRIES: Final = 5
 
 OUTSIDE: Final = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 """Ends that no image causes: a service manager sends these to all processes of the box."""
@@ -161,7 +161,7 @@ class Apart:
         answer = _object_in(printed)
         if answer is None:
             self._tries[image.id] += 1
-            if self._tries[image.id] >= MOST_TRIES:
+            if self._tries[image.id] >= MAX_TRIES:
                 tries = self._tries.pop(image.id)
                 return self._ends(image, f"was tried {tries} times and could not be answered")
             self._suspect(image, f"exit code {code} of a process of its own")

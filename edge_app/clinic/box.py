@@ -110,7 +110,7 @@ class Box:
         self.store = opened(settings.spool)
         audit = settings.spool / AUDIT if settings.audit else None
         self.events = Events(self.store.salt, audit)
-        self.spool = Spool(self.store, settings.least_free)
+        self.spool = Spool(self.store, settings.min_free)
         self.deliveries = Deliveries(self.store)
         self._clock = Clock(self.store)
         self._decoders: Decoders | None = None

@@ -147,10 +147,10 @@ def _spool(settings: Settings, seen: Looked | None) -> Iterator[str]:
     for fault in (seen or _looked_at(settings.spool)).faults:
         yield f"spool: {fault}"
     free = shutil.disk_usage(place).free
-    if free < settings.least_free:
+    if free < settings.min_free:
         yield (
             f"spool: {free >> 20} MiB of the disk are free, less than least_free_mb = "
-            f"{settings.least_free >> 20}: no image would be accepted"
+            f"{settings.min_free >> 20}: no image would be accepted"
         )
 
 

@@ -106,7 +106,7 @@ class Metrics:
         yield GaugeMetricFamily(
             "edge_cxr_disk_least_free_bytes",
             "Below which new images are refused",
-            value=self.settings.least_free,
+            value=self.settings.min_free,
         )
 
     def describe(self) -> Iterator[GaugeMetricFamily]:

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from edge_app.clinic.delivering import LONGEST_PAUSE, pause_after
 
-MOST_TRIES: Final = 20
-LEAST_SECONDS: Final = 900.0
+MAX_TRIES: Final = 20
+MIN_SECONDS: Final = 900.0
 """An image is given up after so many tries, and not before so long after the first of them."""
 
 
@@ -46,7 +46,7 @@ class Retries:
         tries, first = (before.tries + 1, before.first) if before else (1, now)
         pause = pause_after(tries, LONGEST_PAUSE)
         self._retries[number] = _Retry(tries, first, now + pause)
-        return None if tries >= MOST_TRIES and now - first >= LEAST_SECONDS else pause
+        return None if tries >= MAX_TRIES and now - first >= MIN_SECONDS else pause
 
     def forget(self, number: int) -> None:
         """Of an image that is answered."""

@@ -168,7 +168,7 @@ class Settings(NamedTuple):
     Attributes:
         site: what the model's answers mean here; None where it decides as it came.
         users: the file of those who may come in over HTTP; None where there is none.
-        least_free: bytes of the spool's disk below which new images are refused.
+        min_free: bytes of the spool's disk below which new images are refused.
         keep: seconds for which finished images are kept.
         isolate: whether processes of their own decode images.
     """
@@ -180,7 +180,7 @@ class Settings(NamedTuple):
     operating_point: str | None
     backend: str
     workers: int
-    least_free: int
+    min_free: int
     keep: float
     audit: bool
     isolate: bool
@@ -244,16 +244,16 @@ class _Table:
         words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
         raise self.wrong(key, f"must be {words[kind]}")
 
-    def number(self, key: str, default: float, least: float, most: float) -> float:
+    def number(self, key: str, default: float, minimum: float, maximum: float) -> float:
         value = self.get(key, float, default)
-        if not least <= value <= most:
-            raise self.wrong(key, f"is {value:g}: give {least:g} to {most:g}")
+        if not minimum <= value <= maximum:
+            raise self.wrong(key, f"is {value:g}: give {minimum:g} to {maximum:g}")
         return value
 
-    def whole(self, key: str, default: int | None, least: int, most: int) -> int:
+    def whole(self, key: str, default: int | None, minimum: int, maximum: int) -> int:
         value = self.get(key, int, default)
-        if not least <= value <= most:
-            raise self.wrong(key, f"is {value}: give {least} to {most}")
+        if not minimum <= value <= maximum:
+            raise self.wrong(key, f"is {value}: give {minimum} to {maximum}")
         return value
 
     def matching(self, key: str, form: re.Pattern[str], what: str, default: str | None) -> str:
@@ -336,7 +336,7 @@ def _settings(path: Path, table: _Table) -> Settings:
         operating_point=table.maybe("operating_point", str),
         backend=table.get("backend", str, AUTO),
         workers=table.whole("workers", 1, 1, 64),
-        least_free=table.whole("least_free_mb", 500, 0, 1 << 24) << 20,
+        min_free=table.whole("least_free_mb", 500, 0, 1 << 24) << 20,
         keep=table.number("keep_hours", 24, 0, 24 * 3660) * 3600,
         audit=table.get("audit", bool, True),
         isolate=table.get("isolate", bool, True),

@@ -127,7 +127,7 @@ class Spool:
 
     Args:
         store: where.
-        least_free: bytes of the disk below which no image is accepted.
+        min_free: bytes of the disk below which no image is accepted.
 
     Attributes:
         fresh: images that were accepted and not yet taken, as far as there is room in memory.
@@ -135,8 +135,8 @@ class Spool:
             taken anew when it comes again. None: whatever decided an answer, it stands.
     """
 
-    def __init__(self, store: Store, least_free: int = 0) -> None:
-        self.store, self.least_free = store, least_free
+    def __init__(self, store: Store, min_free: int = 0) -> None:
+        self.store, self.min_free = store, min_free
         self.fresh = Fresh(room())
         self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
@@ -263,15 +263,15 @@ class Spool:
         """Nothing, where so many bytes more can be accepted.
 
         Raises:
-            SpoolFullError: less than `least_free` would be left.
+            SpoolFullError: less than `min_free` would be left.
         """
-        if self.store.free() - size < self.least_free:
+        if self.store.free() - size < self.min_free:
             raise self._full()
 
     def _full(self) -> SpoolFullError:
         return SpoolFullError(
             f"{self.store.folder}: {self.store.free() >> 20} MiB of its disk are free, less than "
-            f"the {self.least_free >> 20} MiB to be left: make room, or set least_free_mb"
+            f"the {self.min_free >> 20} MiB to be left: make room, or set least_free_mb"
         )
 
     def _enter(

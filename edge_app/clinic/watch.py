@@ -564,10 +564,10 @@ def suffixed(path: Path, part: str) -> Path:
     return path.with_name(shortened(path.stem, LONGEST_ASIDE - len(os.fsencode(ending))) + ending)
 
 
-def shortened(name: str, most: int) -> str:
+def shortened(name: str, max_bytes: int) -> str:
     """A name of so many bytes at most."""
     data = os.fsencode(name)
-    return name if len(data) <= most else data[:most].decode(errors="ignore")
+    return name if len(data) <= max_bytes else data[:max_bytes].decode(errors="ignore")
 
 
 def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:

@@ -233,7 +233,7 @@ class _Drawn:
             point: self._widened(
                 _with_interval(_share(cells, whole)[0], drawn[row]),
                 cells.shape[1] - exclusive,
-                least=0,
+                minimum=0,
             )
             for row, (point, cells) in enumerate(same.items())
         }
@@ -248,13 +248,13 @@ class _Drawn:
                     drawn[rows[point]] - drawn_again[row],
                 ),
                 same[point].shape[1] - exclusive,
-                least=-1,
+                minimum=-1,
             )
             for row, ((point, key), cells) in enumerate(again.items())
         }
 
-    def _widened(self, metric: Metric, labels: int, least: int) -> Metric:
-        """A mean over patients, in `least`..1, whose interval reaches as far as what is unseen.
+    def _widened(self, metric: Metric, labels: int, minimum: int) -> Metric:
+        """A mean over patients, in `minimum`..1, whose interval reaches as far as what is unseen.
 
         Every bootstrap sample repeats what all patients have in common, however few these are; and
         where next to none differ, nearly so.
@@ -262,7 +262,7 @@ class _Drawn:
         if metric["value"] is None or metric["low"] is None or metric["high"] is None:
             return metric
         more, value = unseen(self.count, max(1, labels)), metric["value"]
-        low = max(least, min(metric["low"], value - more))
+        low = max(minimum, min(metric["low"], value - more))
         high = min(1.0, max(metric["high"], value + more))
         return {"value": value, "low": round(low, 6), "high": round(high, 6)}
 

@@ -89,9 +89,9 @@ def read_bounded(
     return data
 
 
-def _rest(descriptor: int, most: int) -> Iterator[bytes]:
-    while most > 0 and (piece := os.read(descriptor, min(most, PIECE))):
-        most -= len(piece)
+def _rest(descriptor: int, max_bytes: int) -> Iterator[bytes]:
+    while max_bytes > 0 and (piece := os.read(descriptor, min(max_bytes, PIECE))):
+        max_bytes -= len(piece)
         yield piece
 
 

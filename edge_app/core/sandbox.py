@@ -282,11 +282,11 @@ def limit_memory(more: int) -> None:
     """Let this process take at most `more` bytes of further address space; disable core dumps."""
     with open("/proc/self/statm", "rb") as file:
         pages = int(file.read().split()[0])
-    most = pages * resource.getpagesize() + more
+    limit = pages * resource.getpagesize() + more
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 

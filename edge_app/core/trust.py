@@ -28,7 +28,7 @@ SIGNED_ONLY: Final = "signed only"
 """The line of a keys file that makes unsigned files refused."""
 
 MAX_BYTES: Final = 1 << 16
-MOST: Final = 10**15 - 1
+MAX_SERIAL: Final = 10**15 - 1
 """The highest serial number."""
 
 COMMENT: Final = re.compile(r"edge-cxr (model|kit|key) ([A-Za-z0-9._-]{1,64}) serial ([0-9]{1,15})")

@@ -372,14 +372,14 @@ def _answers(
     images: Iterable[LabelledImage],
 ) -> Generator[Outcome, None, None]:
     """The route, with a reader of labelled images and a scorer that keeps logits."""
-    least = classifier.model.input_spec.least
+    min_side = classifier.model.input_spec.min_side
 
     def read(image: LabelledImage, limits: Limits) -> Radiograph:
         try:
             stamp = _stamp(image.path)
         except OSError as error:
             raise blamed(error, f"cannot be read: {error.strerror}") from None
-        radiograph = read_image(image.path, limits, least, decoder=decoder)
+        radiograph = read_image(image.path, limits, min_side, decoder=decoder)
         radiograph.facts["stamp"] = stamp
         return radiograph
 

@@ -61,7 +61,7 @@ Line = tuple[str, tuple[int, int, int]]
 SCALE_LINES: Final = 3
 """Of the strip, which the bar of colours takes with its title and its words."""
 
-MOST: Final = 40
+MAX_LINES: Final = 40
 """Lines of the strip."""
 
 
@@ -327,7 +327,9 @@ def _draw_scale(
 
 
 def _wrapped(lines: Sequence[Line], font: Font, width: int) -> list[Line]:
-    """The same lines, broken between words where they would leave the picture; cut at `MOST`."""
+    """The same lines, broken between words where they would leave the picture;
+    cut at `MAX_LINES`.
+    """
     broken: list[Line] = []
     for text, colour in lines:
         line = ""
@@ -338,7 +340,7 @@ def _wrapped(lines: Sequence[Line], font: Font, width: int) -> list[Line]:
                 longer = word
             line = longer
         broken.append((line, colour))
-    return broken if len(broken) <= MOST else [*broken[: MOST - 1], ("…", DIM)]
+    return broken if len(broken) <= MAX_LINES else [*broken[: MAX_LINES - 1], ("…", DIM)]
 
 
 def _font(size: int) -> Font:

@@ -112,17 +112,17 @@ def _answer_one(connection: int, shared: mmap.mmap, rest: Callable[[], None]) ->
     head = _received(connection, REQUEST.size, rest)
     if head is None:
         return False
-    number, size, max_bytes, max_pixels, least = REQUEST.unpack(head)
-    _tell(connection, number, *_outcome(shared, size, Limits(max_bytes, max_pixels), least))
+    number, size, max_bytes, max_pixels, min_side = REQUEST.unpack(head)
+    _tell(connection, number, *_outcome(shared, size, Limits(max_bytes, max_pixels), min_side))
     return True
 
 
 def _outcome(
-    shared: mmap.mmap, size: int, limits: Limits, least: int
+    shared: mmap.mmap, size: int, limits: Limits, min_side: int
 ) -> tuple[int, bytes, int, int]:
     """Kind and text; width and height of the picture that is in the shared memory then."""
     try:
-        image = decode(shared[:size], limits, least or None, digest=False)
+        image = decode(shared[:size], limits, min_side or None, digest=False)
         width, height = _put(image.picture, shared)
         return PICTURE, json.dumps([image.facts, image.warnings]).encode(), width, height
     except MachineError as error:

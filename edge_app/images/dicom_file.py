@@ -146,21 +146,21 @@ def _element(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 class _Inflated(Metered):
-    """A deflated data set, inflated as far as it is read and never beyond `most` bytes."""
+    """A deflated data set, inflated as far as it is read and never beyond `max_bytes`."""
 
-    def __init__(self, deflated: bytes, most: int) -> None:
+    def __init__(self, deflated: bytes, max_bytes: int) -> None:
         super().__init__()
         # RFC 1951 is the standard (PS3.5 A.5); some writers add the header of RFC 1950.
         with_header = deflated[:1] == b"\x78" and int.from_bytes(deflated[:2], "big") % 31 == 0
         self._inflater = zlib.decompressobj(zlib.MAX_WBITS if with_header else -zlib.MAX_WBITS)
-        self._rest, self._most, self._size = deflated, most, 0
+        self._rest, self._limit, self._size = deflated, max_bytes, 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         at = self.tell()
-        end = at + (self._most if size is None or size < 0 else size)
-        if end > self._most and size and size > 0:
+        end = at + (self._limit if size is None or size < 0 else size)
+        if end > self._limit and size and size > 0:
             raise ImageError(
-                f"is a deflated DICOM file of more than {self._most} bytes: raise {MAX_PIXELS} "
+                f"is a deflated DICOM file of more than {self._limit} bytes: raise {MAX_PIXELS} "
                 "if it is really a radiograph"
             )
         self.seek(self._size)
@@ -254,9 +254,11 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
         if tag == PIXEL_DATA:
             pixel_length = length
         elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in tags:
-            most = MAX_LUT_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
-            if length > most:
-                damaged(f"element {tag} has {length} bytes, more than the {most} that are read")
+            max_bytes = MAX_LUT_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
+            if length > max_bytes:
+                damaged(
+                    f"element {tag} has {length} bytes, more than the {max_bytes} that are read"
+                )
         return tag > PIXEL_DATA
 
     elements = read_dataset(file, *encoding, stop_when=stop_when, specific_tags=list(tags))

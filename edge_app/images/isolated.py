@@ -56,7 +56,7 @@ which follows."""
 PICTURE, REFUSED, TOO_LARGE, MACHINE, MEMORY = range(5)
 LONGEST_TEXT: Final = 1 << 14
 LONGEST_FACT: Final = 200
-MOST_FACTS: Final = 32
+MAX_FACTS: Final = 32
 KEPT_BYTES: Final = 16 << 20
 """Of the shared memory; what a larger picture took beyond is given back."""
 
@@ -139,7 +139,7 @@ class _Decoder:
             except (ValueError, TypeError):
                 raise _LostError("is answered with nonsense") from None
 
-    def decode(self, data: bytes | Pieces, limits: Limits, least: int | None) -> Radiograph:
+    def decode(self, data: bytes | Pieces, limits: Limits, min_side: int | None) -> Radiograph:
         """See `read.decode`, without a digest."""
         import numpy as np
 
@@ -152,7 +152,7 @@ class _Decoder:
         try:
             self._share(data)
             self._number += 1
-            self._send(REQUEST.pack(self._number, size, *limits, least or 0), end)
+            self._send(REQUEST.pack(self._number, size, *limits, min_side or 0), end)
             kind, used, width, height, text = self._answered(end, limits.max_pixels)
             self._used = max(self._used, min(used, 1e9))
             if kind != PICTURE:
@@ -269,7 +269,12 @@ class Decoders:
                 self._idle.put(None)
 
     def decode(
-        self, data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
+        self,
+        data: bytes | Pieces,
+        limits: Limits,
+        min_side: int | None = None,
+        *,
+        digest: bool = True,
     ) -> Radiograph:
         """See `read.decode`.
 
@@ -285,7 +290,7 @@ class Decoders:
             decoder = decoder or self._started()
             decoder.ready()
             self._announce(decoder)
-            image = decoder.decode(data, limits, least)
+            image = decoder.decode(data, limits, min_side)
         except _LostError as lost:
             begun = decoder is not None and decoder.missing is not None
             if decoder is not None:
@@ -388,8 +393,8 @@ def _radiograph(text: bytes, pixels: NDArray[np.uint8], width: int, height: int)
             and 0 < width * shrunk <= MAX_SIDE
             and 0 < height * shrunk <= MAX_SIDE
             and isinstance(facts["format"], str)
-            and len(facts) <= MOST_FACTS
-            and len(notes) <= MOST_FACTS
+            and len(facts) <= MAX_FACTS
+            and len(notes) <= MAX_FACTS
             and all(isinstance(note, str) for note in notes)
         )
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -133,8 +133,8 @@ def clear_gray(data: bytes) -> int:
     found: dict[bytes, Chunk] = {}
     for chunk in chunks(data):
         found.setdefault(chunk.kind, chunk)
-    most = (1 << data[found[b"IHDR"].start + 8]) - 1
-    return (data[found[b"tRNS"].start + 1] & most) * (255 // most)
+    maximum = (1 << data[found[b"IHDR"].start + 8]) - 1
+    return (data[found[b"tRNS"].start + 1] & maximum) * (255 // maximum)
 
 
 def other_tones(data: bytes) -> str | None:

@@ -35,7 +35,7 @@ DICOM_GROUPS = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08", b"DI")
 def read_image(
     source: str | os.PathLike[str] | IO[bytes],
     limits: Limits | None = None,
-    least: int | None = None,
+    min_side: int | None = None,
     *,
     digest: bool = True,
     watch: Watch = unwatched,
@@ -46,7 +46,7 @@ def read_image(
     Args:
         source: a file's path or a stream.
         limits: what is refused unread.
-        least: pixels that each side must keep where a decoder can shrink the picture on its way
+        min_side: pixels that each side must keep where a decoder can shrink the picture on its way
             (see `raster.decode`); None for the picture as it is.
         digest: whether `facts` tell the file's SHA-256; it takes a twentieth of the time.
         watch: is told when bytes are read, and when they are decoded.
@@ -59,19 +59,24 @@ def read_image(
     watch("read")
     data = read_bytes(source, limits)
     watch("decode")
-    return (decoder or decode)(data, limits, least, digest=digest)
+    return (decoder or decode)(data, limits, min_side, digest=digest)
 
 
 class Decoder(Protocol):
     """What makes a radiograph of a file's bytes; see `decode`."""
 
     def __call__(
-        self, data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
+        self,
+        data: bytes | Pieces,
+        limits: Limits,
+        min_side: int | None = None,
+        *,
+        digest: bool = True,
     ) -> Radiograph: ...
 
 
 def decode(
-    data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
+    data: bytes | Pieces, limits: Limits, min_side: int | None = None, *, digest: bool = True
 ) -> Radiograph:
     """Decode a file's bytes; see `read_image`.
 
@@ -86,7 +91,7 @@ def decode(
 
             image = dicom.decode(data, limits)
         else:
-            image = raster.decode(data, limits, least)
+            image = raster.decode(data, limits, min_side)
     except (OSError, MemoryError, ImportError) as error:  # of a module that is loaded only now
         raise blamed(error, "cannot be read: what decodes it cannot be loaded") from None
     if digest:

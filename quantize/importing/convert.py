@@ -33,7 +33,7 @@ LARGEST: Final = MAX_FILE_BYTES - (1 << 22)
 
 PIXELS: Final = 128 * 128 * 128
 """How many pixels the repairs see at most, of all images: what layers make of them is held."""
-LEAST_IMAGES: Final = 16
+MIN_IMAGES: Final = 16
 
 
 REPLACE: Final = (
@@ -196,7 +196,7 @@ def _loop(layer: layers.Layer) -> str | None:
 
 def repair_images(spec: InputSpec) -> int:
     """How many images of a size the repairs see."""
-    return max(LEAST_IMAGES, PIXELS // (spec.height * spec.width))
+    return max(MIN_IMAGES, PIXELS // (spec.height * spec.width))
 
 
 def unrepaired(folded: keras.Model) -> str | None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 ONNX: Final = ".onnx"
-LEAST_SIDE: Final = 28
+MIN_SIDE: Final = 28
 LARGEST_SIDE: Final = 512
 EQUAL: Final = 1e-5
 """How far the imported float network's scores may be from the original's."""
@@ -328,9 +328,9 @@ def shape_of(
         )
     side = known or requested
     assert side is not None
-    if not all(LEAST_SIDE <= each <= LARGEST_SIDE for each in side):
+    if not all(MIN_SIDE <= each <= LARGEST_SIDE for each in side):
         raise ConversionError(
-            f"{path}: takes images of {side[0]}x{side[1]}; a model file takes {LEAST_SIDE} to "
+            f"{path}: takes images of {side[0]}x{side[1]}; a model file takes {MIN_SIDE} to "
             f"{LARGEST_SIDE} pixels a side: retrain it at such a size"
         )
     return side, int(channels)

@@ -16,7 +16,7 @@ from train.calibrate import MIN_IMAGES
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
 
-LEAST: Final = 0.1
+MIN_DIFFERENCE: Final = 0.1
 """Of AUROC, by which another score has to tell a label better than its own does, and chance."""
 
 SURE: Final = 4.0
@@ -55,12 +55,12 @@ def doubts(
         name, count = labels[known[own]].name, positives[known[own]]
         error = np.sqrt((len(targets) + 1) / (12 * count * (len(targets) - count)))
         here, there = areas[own, own], areas[own, other]
-        if there - max(here, 0.5) > max(LEAST, SURE * error):
+        if there - max(here, 0.5) > max(MIN_DIFFERENCE, SURE * error):
             said.append(
                 f"{name}: {OWN.format(here)}, and {there:.2f} by the score that is named "
                 f"{labels[known[other]].name}: are the labels in the order of the scores?"
             )
-        elif 0.5 - here > max(LEAST, SURE * error):
+        elif 0.5 - here > max(MIN_DIFFERENCE, SURE * error):
             said.append(
                 f"{name}: {OWN.format(here)}, so they are lower where it is borne: is its score "
                 "that of its absence, or is the network too little trained?"

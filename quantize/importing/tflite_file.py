@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 DTYPES: Final = ("float32", "int8", "uint8", "int16")
 PASSING: Final = frozenset(("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"))
 ENDS: Final = {"LOGISTIC": "sigmoid", "SOFTMAX": "softmax"}
-MOST_CUT: Final = 0.25
+MAX_CUT: Final = 0.25
 """Of the gray levels: an input was made for what its calibration images held, not for all."""
 
-LEAST_USED: Final = 1 / 16
+MIN_USED: Final = 1 / 16
 """Of what an input holds: one of integers from 0 is a half of int16's."""
 
 ALMOST: Final = 1e-7
@@ -90,15 +90,15 @@ class ImportedTflite:
 
     def _as_logits(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         values, quantization = stored.astype(np.float64), self.scores["quantization"]
-        least = ALMOST
+        smallest = ALMOST
         if quantization:
             values = quantization["scale"] * (values - quantization["zero_point"])
-            least = quantization["scale"] / 2
+            smallest = quantization["scale"] / 2
         if self.activation is None:
             return values.astype(np.float32)
         if not ((values > -0.01) & (values < 1.01)).all():
             raise ConversionError(f"{self.path}: its {self.activation} gives no probabilities")
-        held = np.clip(values, least, 1 - least)
+        held = np.clip(values, smallest, 1 - smallest)
         logits = logit(held) if self.activation == "sigmoid" else np.log(held)
         return np.asarray(logits, np.float32)
 
@@ -236,8 +236,8 @@ def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
     made for another one.
 
     Raises:
-        UsageError: more than `MOST_CUT` of the gray levels are cut off at its ends, or all of them
-            lie in less than `LEAST_USED` of it.
+        UsageError: more than `MAX_CUT` of the gray levels are cut off at its ends, or all of them
+            lie in less than `MIN_USED` of it.
     """
     if image["dtype"] == "float32":
         return
@@ -247,8 +247,8 @@ def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
     real, step = lookup_table(spec, None), stored["scale"]
     cut = float(((real < low - step) | (real > high + step)).mean())
     used = float(np.ptp(real)) / (high - low)
-    if cut > MOST_CUT or used < LEAST_USED:
-        wrong = f"{cut:.0%} of which it would cut off" if cut > MOST_CUT else f"{used:.1%} of that"
+    if cut > MAX_CUT or used < MIN_USED:
+        wrong = f"{cut:.0%} of which it would cut off" if cut > MAX_CUT else f"{used:.1%} of that"
         raise UsageError(
             f"{path}: its {image['dtype']} input holds {low:.4g} to {high:.4g}, and --mean and "
             f"--std make {real.min():.4g} to {real.max():.4g} of gray levels, {wrong}: "

@@ -93,7 +93,7 @@ def read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[P
 
     def read(index: int) -> Pixels:
         try:
-            image = read_image(paths[index], least=min_side)
+            image = read_image(paths[index], min_side=min_side)
         except MachineError:  # not the file's fault, so it is not left out of training
             raise
         except ImageError as error:

@@ -273,16 +273,16 @@ def readings(request: Request) -> Response:
 def status(request: Request) -> Response:
     """How the box stands."""
     room = request.app.state.room
-    free, least = room.store.free(), room.settings.least_free
+    free, min_free = room.store.free(), room.settings.min_free
     receivers = list(_receivers(room))
     return page(
         request,
         "status.html",
         address=str(request.base_url),
         ill=room.ill(),
-        refusing=free < least,
+        refusing=free < min_free,
         free=free,
-        least=least,
+        least=min_free,
         counts=room.spool.counts(),
         oldest=room.worklist.oldest_waiting(),
         receivers=receivers,

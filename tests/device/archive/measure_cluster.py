@@ -162,11 +162,11 @@ def rated(folder: Path, out: Path, classifier: Classifier, answering: Answering)
 
 def measured(sources: Sequence[Path], classifier: Classifier, keep: float) -> Costs:
     """What an image costs, in one thread."""
-    least = classifier.model.input_spec.least
+    min_side = classifier.model.input_spec.min_side
     began = time.process_time()
     data = [path.read_bytes() for path in sources]
     read_by = time.process_time()
-    images = [read_image(BytesIO(each), Limits(), least) for each in data]
+    images = [read_image(BytesIO(each), Limits(), min_side) for each in data]
     decoded = time.process_time()
     for image in images:
         classifier.classify(image)

@@ -19,7 +19,7 @@ import pytest
 
 from edge_app.clinic import answering, apart, kept, retention, retries
 from edge_app.clinic.answering import Worker
-from edge_app.clinic.apart import MOST_TRIES, Apart
+from edge_app.clinic.apart import MAX_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import LONGEST_PAUSE
@@ -29,7 +29,7 @@ from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.identifiers import HEATMAPS, derived_uid
 from edge_app.clinic.kept import read_unchecked
 from edge_app.clinic.results import DIFFERS, Results
-from edge_app.clinic.retries import LEAST_SECONDS, Retries
+from edge_app.clinic.retries import MIN_SECONDS, Retries
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
@@ -460,12 +460,12 @@ def test_a_process_that_prints_no_answer_is_not_started_for_ever(
         assert spool.take() is not None
         spool._in_hand.clear()
     answers = []
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         image = spool.take()
         assert image is not None
         answers.append(worker._apart.answer(image, dicom()))
     *first, answer = answers
-    assert first == [None] * (MOST_TRIES - 1)
+    assert first == [None] * (MAX_TRIES - 1)
     assert answer is not None
     assert "was tried 5 times and could not be answered" in answer["error"]["message"]
 
@@ -668,8 +668,8 @@ def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
 def test_a_shortage_of_the_machine_is_answered_as_that_in_the_end_and_the_image_taken_anew(
     killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path, who: str
 ) -> None:
-    monkeypatch.setattr(retries, "MOST_TRIES", 3)
-    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 3)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     if who == "worker":
 
         def out_of_memory(*given: object, **named: object) -> Radiograph:
@@ -730,12 +730,12 @@ def test_an_image_is_given_up_after_twenty_tries_and_a_quarter_of_an_hour_and_no
         began = clock.now
         while not (image := spool.take()):
             clock.now += 0.5
-            assert clock.now < 2 * LEAST_SECONDS
+            assert clock.now < 2 * MIN_SECONDS
         pauses.append(clock.now - began)
     assert pauses[:8] == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE]
     assert max(pauses) == LONGEST_PAUSE
-    assert len(pauses) + 1 >= retries.MOST_TRIES
-    assert LEAST_SECONDS <= clock.now < LEAST_SECONDS + LONGEST_PAUSE
+    assert len(pauses) + 1 >= retries.MAX_TRIES
+    assert MIN_SECONDS <= clock.now < MIN_SECONDS + LONGEST_PAUSE
     text = spool.store.value("SELECT answer FROM image WHERE identity = 'big.png'")
     assert json.loads(text)["error"]["kind"] == "machine"
 
@@ -753,7 +753,7 @@ def test_one_that_was_put_off_and_removed_is_waited_for_no_more(spool: Spool, cl
 
 def test_many_tries_alone_give_no_image_up() -> None:
     made = Retries(lambda: 0.0)
-    assert all(made.add(1) is not None for _ in range(10 * retries.MOST_TRIES))
+    assert all(made.add(1) is not None for _ in range(10 * retries.MAX_TRIES))
 
 
 def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
@@ -833,7 +833,7 @@ def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
     worker._shortages = 30
     worker.start()
     wait_for(lambda: len(tries) == 3, "the first tries")
-    clock.now += 10 * LEAST_SECONDS  # the time of each of them has come
+    clock.now += 10 * MIN_SECONDS  # the time of each of them has come
     spool.accept(offered("new.png", entrance="watch"))
     worker.join(60)
     assert tries == ["0.png", "1.png", "2.png", "new.png"]
@@ -846,8 +846,8 @@ def test_no_report_is_made_of_a_shortage_of_the_machine(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path
 ) -> None:
     """It would be the instance that the image's own is, once it is judged."""
-    monkeypatch.setattr(retries, "MOST_TRIES", 1)
-    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 1)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
 
     def out_of_memory(*given: object, **named: object) -> Radiograph:
@@ -1030,8 +1030,8 @@ def test_what_is_to_be_done_is_said_in_the_words_of_the_box_s_settings(
 def test_a_shortage_of_the_machine_is_told_in_the_words_of_the_box_s_settings(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, picture: Path
 ) -> None:
-    monkeypatch.setattr(retries, "MOST_TRIES", 2)
-    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 2)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     with pytest.raises(ImageTooLargeError) as too_large:
         read_image(picture, Limits(max_bytes=1))

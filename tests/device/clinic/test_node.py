@@ -234,7 +234,7 @@ def test_a_full_disk_is_a700_and_the_next_one_is_taken_when_there_is_room(
 ) -> None:
     served = serve()
     with monkeypatch.context() as patch:
-        patch.setattr(served.spool, "least_free", 1 << 60)
+        patch.setattr(served.spool, "min_free", 1 << 60)
         done = storescu(served.port, file)
         assert "OutOfResources" in done.stderr + done.stdout
     assert "status=A700h" in served.log

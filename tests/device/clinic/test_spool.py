@@ -110,7 +110,7 @@ def test_an_outdated_answer_stays_where_the_image_is_not_accepted(spool: Spool) 
     spool.decides = decided_by(json.loads(said_by()))
     spool.accept(offered("1.2.3"))
     spool.answer(taken(spool), said_by(site="5"))
-    spool.least_free = 1 << 60
+    spool.min_free = 1 << 60
     with pytest.raises(SpoolFullError):
         spool.accept(offered("1.2.3"))
     assert spool.counts()["answered"] == 1
@@ -254,7 +254,7 @@ def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(
 def test_below_the_watermark_nothing_new_is_accepted_and_the_rest_is_answered(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = Spool(store, least_free=1 << 20)
+    spool = Spool(store, min_free=1 << 20)
     spool.accept(offered("1"))
     monkeypatch.setattr(store, "free", lambda: (1 << 20) + 3)
     with pytest.raises(SpoolFullError, match="least_free_mb"):

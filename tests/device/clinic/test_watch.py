@@ -409,7 +409,7 @@ def test_a_full_spool_leaves_files_where_they_are(
     (watched.folder / "a.png").write_bytes(b"one")
     with monkeypatch.context() as patch:
         for lacking in (1 << 60, 1 << 59):  # how much changes from look to look
-            patch.setattr(watched.spool, "least_free", lacking)
+            patch.setattr(watched.spool, "min_free", lacking)
             watched.watcher.look()
             watched.watcher.look()
     assert watched.tree() == ["a.png"]

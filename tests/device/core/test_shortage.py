@@ -240,10 +240,10 @@ def test_answers_are_kept_where_errors_cannot_be_reported(
 
 
 def test_too_little_memory_for_numpy_is_said_in_one_line(run_process: Run, picture: Path) -> None:
-    least = 192 << 20
+    limit = 192 << 20
 
     def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (least, least))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
     done = run_process("classify", picture, preexec_fn=limited)
     assert done.returncode == 4

@@ -233,7 +233,7 @@ def test_a_model_without_a_map_has_a_page_without_heatmaps(
 def test_a_page_holds_so_many_images_and_says_of_how_many_it_does_not(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(html, "MOST", 2)
+    monkeypatch.setattr(html, "MAX_PICTURES", 2)
     done = run("classify", folder, "--html", tmp_path / "out.html")
     page = Page(tmp_path / "out.html")
     assert "1 more images have no place on this page: it shows the first 2." in page.texts

@@ -19,7 +19,7 @@ from pathlib import Path
 from ..peers import dcmtk_line, free_port, listens, running_storescp, wait_for
 from .radiographs import write_radiographs
 
-LEAST = 0.8
+MIN_RATIO = 0.8
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +53,8 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
             flush=True,
         )
     median = statistics.median(ratios)
-    print(f"median ratio: {median:.2f} (at least {LEAST})")
-    return median >= LEAST
+    print(f"median ratio: {median:.2f} (at least {MIN_RATIO})")
+    return median >= MIN_RATIO
 
 
 def _send(port: int, groups: list[list[Path]]) -> float:

@@ -31,7 +31,7 @@ from .boxes import Ports, free_ports, process_of, processor_seconds, serving_box
 from .latency import RECEIVER
 from .radiographs import write_radiographs
 
-LEAST: Final = 0.7
+MIN_RATIO: Final = 0.7
 CORES: Final = os.cpu_count() or 1
 WARM: Final = 2 * CORES
 """Images before the clock runs."""
@@ -100,8 +100,8 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
             f"{name:8} median ratio {statistics.median(ratios[name]):.2f}, "
             f"of the processor's time, without others {statistics.median(own[name]):.2f}"
         )
-    print(f"asked of orthanc by the clock: at least {LEAST}")
-    return statistics.median(ratios["orthanc"]) >= LEAST
+    print(f"asked of orthanc by the clock: at least {MIN_RATIO}")
+    return statistics.median(ratios["orthanc"]) >= MIN_RATIO
 
 
 @contextmanager

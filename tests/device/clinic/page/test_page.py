@@ -147,13 +147,13 @@ def test_too_much_is_refused_before_and_while_it_comes(tmp_path: Path, png: byte
 
 def test_a_full_disk_is_said_in_http_s_own_words(tmp_path: Path, png: bytes) -> None:
     with serving(tmp_path) as served:
-        served.box.spool.least_free = 1 << 60
+        served.box.spool.min_free = 1 << 60
         client = served.client()
         came = client.upload(("a.png", png))
         assert came.status == 507
         assert "too little room" in came.json["error"]
         assert client.get("/").status == 200
-        served.box.spool.least_free = 0
+        served.box.spool.min_free = 0
         assert client.upload(("a.png", png)).status == 201
 
 
@@ -181,8 +181,8 @@ def test_what_the_box_could_not_do_is_not_said_of_the_picture(
     def failing(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr(retries, "MOST_TRIES", 1)
-    monkeypatch.setattr(retries, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 1)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     (worker,) = served.box._workers
     monkeypatch.setattr(worker, "_read", failing)
     client = served.client()
