@@ -421,9 +421,9 @@ def _proven(pairing: Pair, drawn: _Drawn, channel: int) -> Facts:
 
 def _logit_difference(pairing: Pair) -> LogitDifference:
     """Over all labels, and the change of the reference's own logits on perturbed images."""
-    first, second = (_told(pairing, answers.logits) for answers in pairing.answers)
+    first, second = (_centred(pairing, answers.logits) for answers in pairing.answers)
     kept = pairing.reference.evaluated.retest
-    retest = {key: _told(pairing, logits.astype(np.float64)) for key, logits in kept.items()}
+    retest = {key: _centred(pairing, logits.astype(np.float64)) for key, logits in kept.items()}
     return {
         "rms": _rms(second - first),
         "largest": _plain(np.abs(second - first).max()),
@@ -431,7 +431,7 @@ def _logit_difference(pairing: Pair) -> LogitDifference:
     }
 
 
-def _told(pairing: Pair, logits: Floats) -> Floats:
+def _centred(pairing: Pair, logits: Floats) -> Floats:
     """Logits as far as they tell anything: of exclusive labels, without what all have in common."""
     if pairing.reference.head != "exclusive":
         return logits
@@ -446,7 +446,7 @@ def _rms(difference: Floats) -> Any:
 def _fidelity(pairing: Pair, channel: int) -> Facts:
     """How one label's logits differ, and how finely each model resolves it."""
     names = pairing.labels.names
-    first, second = (_told(pairing, answers.logits) for answers in pairing.answers)
+    first, second = (_centred(pairing, answers.logits) for answers in pairing.answers)
     one, other = first[:, channel], second[:, channel]
     correlations = [_correlation(first[:, k], other) for k in range(len(names))]
     own = correlations[channel]

@@ -328,7 +328,7 @@ def test_a_peer_whose_right_to_come_cannot_be_judged_is_not_let_in(
 ) -> None:
     served = serve()
 
-    def fail(*given: object) -> bool:
+    def fail(*args: object) -> bool:
         raise ValueError
 
     monkeypatch.setattr(served.node, "_is_allowed", fail)
@@ -396,9 +396,9 @@ def test_a_message_s_command_set_is_counted_until_it_is_answered(
     held = []
     right = served.node._store
 
-    def stored(*given: Any) -> int:
+    def stored(*args: Any) -> int:
         held.append(served.held())
-        return right(*given)
+        return right(*args)
 
     monkeypatch.setattr(served.node, "_store", stored)
     size = len(_data_set(file.read_bytes())) if max_bytes > 1 << 16 else 0
@@ -435,7 +435,7 @@ def test_a_fault_within_receiving_is_told_though_the_peer_is_gone(
     association = associated(served.port)
     raw = association.dul.socket.socket
 
-    def fail(*given: object) -> int:
+    def fail(*args: object) -> int:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raw.close()
         raise MemoryError

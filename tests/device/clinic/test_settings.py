@@ -143,7 +143,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "wanted"),
+    ("model", "expected"),
     [
         ("cxr-cnn28", "cxr-cnn28"),
         ("own.tflite", "{folder}/own.tflite"),
@@ -152,10 +152,10 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
     ],
 )
 def test_a_model_file_lies_beside_the_settings_wherever_the_box_is_started(
-    tmp_path: Path, model: str, wanted: str
+    tmp_path: Path, model: str, expected: str
 ) -> None:
     read = settings(tmp_path, f'spool = "s"\nmodel = "{model}"\n[node]')
-    assert read.model == wanted.format(folder=tmp_path)
+    assert read.model == expected.format(folder=tmp_path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -416,9 +416,9 @@ def test_what_is_too_large_is_told_by_what_a_box_has(limits: Limits) -> None:
     with pytest.raises(ImageError) as refused:
         read_image(io.BytesIO(png(radiograph())), limits)
     assert ": raise --max-" in str(refused.value)
-    told = in_settings(str(refused.value))
-    assert "--" not in told
-    assert "raise max_pixels in the box's settings" in told or "takes no larger one" in told
+    message = in_settings(str(refused.value))
+    assert "--" not in message
+    assert "raise max_pixels in the box's settings" in message or "takes no larger one" in message
 
 
 @pytest.mark.parametrize("lack", [NO_MEMORY, KILLED])

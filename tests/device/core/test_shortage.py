@@ -137,7 +137,7 @@ def test_little_memory_is_noticed_without_taking_it(repository: Path) -> None:
 
 
 def test_no_memory_for_its_pixels_is_no_fault_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*given: object) -> None:
+    def fail(*args: object) -> None:
         raise OSError("decoder error -9") from MemoryError()
 
     monkeypatch.setattr(raster, "_loaded", fail)

@@ -144,7 +144,7 @@ def test_a_faint_16_bit_picture_is_stretched_and_says_so() -> None:
 
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize(
-    ("gamma", "more", "told"),
+    ("gamma", "more", "warned"),
     [
         (100_000, b"", True),
         (180_000, b"", True),
@@ -154,12 +154,12 @@ def test_a_faint_16_bit_picture_is_stretched_and_says_so() -> None:
     ],
 )
 def test_a_png_that_viewers_show_brighter_or_darker_is_told(
-    gamma: int, more: bytes, told: bool, depth: int
+    gamma: int, more: bytes, warned: bool, depth: int
 ) -> None:
     """PNG, third edition, 11.3.2.2 and 13.13: a decoder should show it by its gAMA chunk."""
     samples = PICTURE if depth == 8 else PICTURE.astype(np.uint16) * 257
     image = read(png(samples, extra=more + png_chunk(b"gAMA", struct.pack(">I", gamma))))
-    assert [f"a gamma of {gamma / 100_000:g}" in each for each in image.warnings] == [True] * told
+    assert [f"a gamma of {gamma / 100_000:g}" in each for each in image.warnings] == [True] * warned
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
@@ -201,11 +201,11 @@ def test_a_png_whose_transfer_function_shows_other_grays_is_told(
     stored = np.array([64, 128, 192])
     values = stored if full else (stored - 16) * 255 / 219
     shown = [255 * TRANSFERS[transfer](value / 255) ** (1 / 2.2) for value in values]
-    told = bool(np.abs(shown - stored).max() > 8)
+    warned = bool(np.abs(shown - stored).max() > 8)
     samples = PICTURE if depth == 8 else PICTURE.astype(np.uint16) * 257
     said = png_chunk(b"cICP", bytes((1, transfer, 0, full)))
     image = read(png(samples, extra=said))
-    assert ["its grays are" in each for each in image.warnings] == [True] * told
+    assert ["its grays are" in each for each in image.warnings] == [True] * warned
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
@@ -565,13 +565,13 @@ def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int, orientation: int, ti
     size = (512, 128, orientation)
     assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == ()
     cut = parts[which][: len(parts[which]) * 2 // 3]
-    for part, told in (
+    for part, warned in (
         (parts[which][:-2], (jpeg.LACKS_END,)),
         (cut, (jpeg.LACKS_END, jpeg.ENDS_EARLY)),
         (cut + b"\xff\xd9", (jpeg.ENDS_EARLY,)),
     ):
         parts[which] = part
-        assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == told
+        assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == warned
 
 
 @pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])

@@ -107,7 +107,7 @@ def test_a_decoder_that_begins_with_nonsense_is_no_fault_of_the_picture(
 ) -> None:
     real = isolated._Decoder._answered
     monkeypatch.setattr(
-        isolated._Decoder, "_answered", lambda self, *given: (*real(self, *given)[:4], said)
+        isolated._Decoder, "_answered", lambda self, *args: (*real(self, *args)[:4], said)
     )
     with (
         Decoders(1, Limits(), pytest.fail) as decoders,

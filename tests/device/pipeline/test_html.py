@@ -161,8 +161,8 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
     (file,) = (tmp_path / "maps").iterdir()
     with Image.open(file) as drawn:
         np.testing.assert_array_equal(np.asarray(overlaid), np.asarray(drawn)[:512])
-    with Image.open(picture) as given:
-        apart = np.asarray(plain.resize(given.size)).astype(int) - np.asarray(given)
+    with Image.open(picture) as original:
+        apart = np.asarray(plain.resize(original.size)).astype(int) - np.asarray(original)
     assert np.abs(apart).mean() < 2
     assert "3 of 14 findings shown: what is raised" in page.text
     assert "this map shows no place" in page.text
@@ -255,8 +255,8 @@ def test_the_page_of_a_batch_that_was_broken_off_says_so(
 ) -> None:
     answer = html.HtmlWriter.answer
 
-    def broken_off(self: html.HtmlWriter, *given: Any) -> None:
-        answer(self, *given)
+    def broken_off(self: html.HtmlWriter, *args: Any) -> None:
+        answer(self, *args)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(html.HtmlWriter, "answer", broken_off)

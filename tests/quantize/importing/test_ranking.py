@@ -71,8 +71,8 @@ def test_as_it_came_is_by_the_networks_own_softmax() -> None:
             roc_auc_score(truth, fitted[:, channel]), abs=1e-6
         )
         assert row[OWN]["low"] < row[OWN]["value"] < row[OWN]["high"]
-    wanted = np.mean([row[OWN]["value"] for row in made.content["labels"][:2]])
-    assert made.content["macro"][OWN]["value"] == pytest.approx(wanted, abs=1e-6)
+    expected = np.mean([row[OWN]["value"] for row in made.content["labels"][:2]])
+    assert made.content["macro"][OWN]["value"] == pytest.approx(expected, abs=1e-6)
     healthy = made.content["labels"][2]
     assert healthy[OWN]["value"] < 0.5 < healthy["auroc"]["value"]  # what this is all about
 

@@ -36,8 +36,8 @@ KINDS: dict[str, tuple[Any, Any, NetworkOptions]] = {
 }
 
 
-def converted(model: keras.Model, pictures: np.ndarray, given: Any, gives: Any) -> bytes:
-    if given == "raw":
+def converted(model: keras.Model, pictures: np.ndarray, takes: Any, gives: Any) -> bytes:
+    if takes == "raw":
         image = keras.Input(model.input_shape[1:], 1, dtype="uint8")
         model = keras.Model(image, model(keras.ops.cast(image, "float32")))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -48,9 +48,9 @@ def converted(model: keras.Model, pictures: np.ndarray, given: Any, gives: Any) 
         )
         sets, wide = tf.lite.OpsSet, "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
         converter.target_spec.supported_ops = [
-            getattr(sets, wide) if given == tf.int16 else sets.TFLITE_BUILTINS_INT8
+            getattr(sets, wide) if takes == tf.int16 else sets.TFLITE_BUILTINS_INT8
         ]
-        converter.inference_input_type, converter.inference_output_type = given, gives
+        converter.inference_input_type, converter.inference_output_type = takes, gives
     return converter.convert()
 
 
@@ -59,9 +59,9 @@ def files(own: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
     folder = tmp_path_factory.mktemp("tflite")
     model = keras.models.load_model(own / "own.keras")
     found = {}
-    for name, (given, gives, _) in KINDS.items():
+    for name, (takes, gives, _) in KINDS.items():
         found[name] = folder / f"{name.replace(' ', '-')}.tflite"
-        found[name].write_bytes(converted(model, pictures_of(own), given, gives))
+        found[name].write_bytes(converted(model, pictures_of(own), takes, gives))
     return found
 
 
@@ -90,9 +90,9 @@ def test_the_device_answers_what_the_network_does(
     device = np.stack([classifier.logits(picture)[0] for picture in pictures])
     np.testing.assert_allclose(device, opened.logits(pictures), atol=2e-3)
     original = keras.models.load_model(own / "own.keras")
-    wanted = np.asarray(original(pictures[..., np.newaxis].astype(np.float32)))
+    expected = np.asarray(original(pictures[..., np.newaxis].astype(np.float32)))
     exact = kind in ("float32", "uint8 without a scale")
-    np.testing.assert_allclose(expit(device), wanted, atol=1e-5 if exact else 0.06)
+    np.testing.assert_allclose(expit(device), expected, atol=1e-5 if exact else 0.06)
 
 
 def test_what_it_computes_in_is_read_from_it_whatever_it_takes_and_gives(
@@ -106,8 +106,10 @@ def test_what_it_computes_in_is_read_from_it_whatever_it_takes_and_gives(
         "uint8 without a scale": "float32",
     }
     for name, precision in expected.items():
-        given = KINDS[name][2]
-        assert packed(open_tflite(files[name], given), tmp_path / "a.tflite").precision == precision
+        options = KINDS[name][2]
+        assert (
+            packed(open_tflite(files[name], options), tmp_path / "a.tflite").precision == precision
+        )
 
 
 def test_what_its_input_means_is_asked_for(files: dict[str, Path]) -> None:

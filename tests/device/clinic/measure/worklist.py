@@ -48,9 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=100_000, help="waiting, and as many answered")
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print the time to the last byte of the list, for each way to look at it."""
-    images, port = asked.images, free_port()
+    images, port = arguments.images, free_port()
     (folder / "box.toml").write_text(
         f'spool = "spool"\nmodel = "{MODEL}"\nleast_free_mb = 1\n[page]\nport = {port}\n'
     )

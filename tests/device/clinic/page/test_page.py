@@ -178,7 +178,7 @@ def test_what_is_no_picture_is_answered_as_such(served: Served) -> None:
 def test_what_the_box_could_not_do_is_not_said_of_the_picture(
     served: Served, png: bytes, monkeypatch: pytest.MonkeyPatch, error: ImageError, why: str
 ) -> None:
-    def failing(*given: object) -> None:
+    def failing(*args: object) -> None:
         raise error
 
     monkeypatch.setattr(retries, "MAX_TRIES", 1)
@@ -204,7 +204,7 @@ def test_nothing_is_called_delivered_of_an_image_that_the_box_could_not_answer(
 ) -> None:
     """Nor does the page make a report of it: an archive would keep it in the place of the real."""
 
-    def failing(*given: object) -> None:
+    def failing(*args: object) -> None:
         raise LostError(GONE)
 
     (worker,) = served.box._workers
@@ -286,8 +286,8 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
     assert "does not mean" in page
     assert not numbered.search(page)
     rows = client.get("/").text.split("<tr>")
-    told = {row for row in rows if "by another model, site file or operating point" in row}
-    assert ["older.png" in row for row in told] == [True]
+    marked = {row for row in rows if "by another model, site file or operating point" in row}
+    assert ["older.png" in row for row in marked] == [True]
     assert "How often that is so is not known of this answer." in page
 
 
@@ -800,9 +800,9 @@ def test_a_reader_signs_in_is_named_in_the_audit_log_and_signs_out(
     client.get(f"/images/{number}/answer.json")
     viewed = [each["part"] for each in guarded.audit() if "part" in each and "number" in each]
     assert viewed == ["answer", "picture"]
-    told = [(each["event"], each.get("peer")) for each in guarded.audit()]
+    marked = [(each["event"], each.get("peer")) for each in guarded.audit()]
     for event in ("signed-in", "received", "viewed", "exported"):
-        assert (event, "anna") in told
+        assert (event, "anna") in marked
     assert "secret name" not in json.dumps(guarded.audit())
     kept = client.cookie
     assert client.post("/sign-out").status == 303
