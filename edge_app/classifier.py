@@ -122,7 +122,7 @@ class Classifier:
     Attributes:
         labels: the model's.
         spec: the input of its network.
-        options: which backend was asked for.
+        options: which backend was requested.
         session: what computes.
         choice: why that backend was chosen.
         points: which thresholds decide.
@@ -131,7 +131,7 @@ class Classifier:
 
     Raises:
         ModelError: the model is damaged, or no backend accepts it.
-        RuntimeUnavailableError: the backend that was asked for, or any at all, does not work here.
+        RuntimeUnavailableError: the requested backend, or every backend, does not work here.
         UsageError: there is no such operating point or backend.
     """
 
@@ -192,7 +192,7 @@ class Classifier:
         return twin
 
     def open(self) -> None:
-        """Open a session anew, in a process that was handed the classifier; it comes without."""
+        """Open a new session in a process that got the classifier by pickle, without its session."""
         self.session, self.choice = open_session(self.model, self.options)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Classifier:
         return self._real(self.session.run(self.tensor(self.resized(picture))))
 
     def classify(self, image: Radiograph, watch: Watch = unwatched) -> Findings:
-        """Score a radiograph if the input check accepts it; `watch` is told each step's name."""
+        """Score a radiograph if the input check accepts it; `watch` gets each step's name."""
         watch("resize")
         resized = self.resized(image.picture)
         watch("check")

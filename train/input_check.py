@@ -287,7 +287,7 @@ def attach(
 def with_check(
     model: ModelFile, facts: dict[str, Any], weights: Weights, tried: dict[str, Any] | None = None
 ) -> ModelFile:
-    """The model with the check in it; all else in it stays as it was.
+    """The model with the check in it; everything else in it stays as it was.
 
     Args:
         model: the model file.

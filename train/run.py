@@ -291,7 +291,7 @@ def _write_or_check_config(
 ) -> None:
     """Write `config.json`, or refuse to resume a run with another configuration.
 
-    A folder without a finished epoch and without a kept network is begun anew.
+    A folder without a finished epoch and without a kept network is started again.
     """
     config = run / run_config.FILE
     empty = not finished_epochs(run / "backup") and not (run / "kept.weights.h5").exists()

@@ -37,7 +37,7 @@ SHORTAGES: Final = {
 }
 
 MEMORY_MESSAGES: Final = ("out of memory", "memory error", "cannot allocate memory", "bad_alloc")
-"""Messages of libraries that have no error of their own for it."""
+"""Messages of libraries that have no special error for a lack of memory."""
 
 LONGEST_CHAIN: Final = 20
 PROBE: Final = 64 << 20
@@ -79,7 +79,7 @@ def shortage_now() -> str | None:
 
 
 def blamed(error: BaseException, otherwise: str) -> ImageError:
-    """Why a picture was not read: something that the machine lacks, or else the file's fault.
+    """Why a picture was not read: something that the machine lacks, otherwise the file's fault.
 
     Args:
         error: raised while it was read.

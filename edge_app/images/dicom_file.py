@@ -44,7 +44,7 @@ KEYWORDS = (
     *("ModalityLUTSequence", "VOILUTSequence", "PixelData"),
     *GROUPS,
 )
-"""All that is parsed, but for the places of overlays. Who the patient is never is."""
+"""All elements that are parsed, except the places of overlays; never who the patient is."""
 
 OVERLAYS = tuple(range(0x60000000, 0x60200000, 0x20000))
 """The repeating groups of overlays (PS3.5 7.6)."""
@@ -187,7 +187,7 @@ def parse(data: bytes, limits: Limits) -> DicomFile:
     if declared and declared.is_deflated:
         file, start = _Inflated(data[start:], 2 * limits.max_pixels + MAX_HEADER_BYTES), 0
     with parsing(file):
-        # The bytes know better: what says explicit VR and is implicit is read, too.
+        # The bytes decide: a file that claims explicit VR and is implicit is read, too.
         encoding = _next_encoding(file)
         elements, length = _data_set(file, encoding)
     header = Values(elements, _of_the_frame(Values(elements)))

@@ -1,8 +1,8 @@
 """The values of a DICOM data set, read from their bytes and trusted with nothing.
 
 A file may call a number text, write a decimal comma, leave a value out, or hold what is none at
-all. Whoever asks here gets a value of the kind that was asked for, or None, and never an exception
-of a parser.
+all. Each function here returns a value of the requested kind, or None, and never raises a parser's
+exception.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""gdcm in a process of its own: a damaged codestream makes it crash, not complain."""
+"""gdcm in a process of its own, because a damaged codestream may crash it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from edge_app.core.shortage import KILLED, MEMORY_MESSAGES, NO_MEMORY, shortage_
 SECONDS: Final = 120
 
 READY: Final = b"gdcm"
-"""What the process says first: what fails before it is no fault of the picture."""
+"""The process's first line: a failure before it is not the picture's fault."""
 
 NO_COMPLAINT: Final = b"Unsupported JPEG data precision"
 """What gdcm says of one of its three JPEG libraries before it turns to the next."""

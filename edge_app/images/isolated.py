@@ -2,9 +2,9 @@
 
 Each of them has a bound on memory, on processor time and on time; it starts no process, reaches no
 network, writes no file and reads only the installation (see `core.sandbox`), and dies with this
-process. The file goes to it, and its pixels come back, in memory that both have; beside them comes
-a header of fixed size with a bounded JSON text, and is believed as little as the picture is. One
-that dies or hangs is the end of that picture alone.
+process. The file goes to it, and its pixels come back, in shared memory; with them comes a header
+of fixed size with a bounded JSON text, which is trusted as little as the picture is. A process that
+dies or hangs costs that one picture alone.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ Say = Callable[[str], None]
 
 
 class _LostError(Exception):
-    """Why a process is of no more use, as the end of a sentence that begins with a picture."""
+    """Why a process is no longer usable, as the end of a sentence that begins with a picture."""
 
 
 class _Decoder:
@@ -183,7 +183,7 @@ class _Decoder:
 
     def _send(self, data: bytes, end: float) -> None:
         with self._spoken_to(end):
-            # Without a signal: who decodes may have ended, and this process must not.
+            # Without a signal: the decoder may have ended, and this process must not.
             self.connection.sendall(data, socket.MSG_NOSIGNAL)
 
     def _received(self, size: int, end: float) -> bytearray:
@@ -204,8 +204,8 @@ class _Decoder:
     def _end(self) -> _LostError | MachineError:
         """How it ended, or that it was ended because it takes too long.
 
-        What takes more memory than it may is refused it, and told. Where the machine has less than
-        that to give, the system kills it first, as it does where others take all of it.
+        A process that takes more memory than its limit is refused it, and reports that. Where the
+        machine has less than the limit, the system kills the process first.
         """
         try:
             status = self.process.wait(1)
@@ -226,7 +226,7 @@ class _Decoder:
 
 
 class _Spoken:
-    """While something is said or heard: what goes wrong there is the process's end."""
+    """A context for sending or receiving: an error there ends the process."""
 
     def __init__(self, decoder: _Decoder) -> None:
         self.decoder = decoder
@@ -247,12 +247,12 @@ class _Spoken:
 
 
 class Decoders:
-    """Processes that decode, as many as there may be pictures at once; threads share them.
+    """The decoding processes, one for each picture that may be decoded at once; threads share them.
 
     Args:
         count: processes.
         limits: of the largest picture that will be asked for.
-        say: is told once, in one line, what this kernel does not have of the isolation.
+        say: called once with one line that names what this kernel lacks for the isolation.
     """
 
     def __init__(self, count: int, limits: Limits, say: Say) -> None:
@@ -265,7 +265,7 @@ class Decoders:
             # Their start takes as long as loading the model: both begin at once.
             try:
                 self._idle.put(self._started())
-            except MachineError:  # tried again, and told, when it is needed
+            except MachineError:  # tried again, and reported, when it is needed
                 self._idle.put(None)
 
     def decode(
@@ -302,7 +302,7 @@ class Decoders:
             raise ImageError(str(lost)) from None
         except ImageError:
             raise
-        except BaseException:  # its answer may still come, and must be nobody else's
+        except BaseException:  # its answer may still come, and must not go to another picture
             if decoder is not None:
                 decoder.close()
                 decoder = None
@@ -331,7 +331,7 @@ class Decoders:
             say(f"isolation is incomplete, this kernel has no {'; no '.join(decoder.missing)}")
 
     def rest(self) -> None:
-        """Give back the shared memory of those that have nothing in hand."""
+        """Give back the shared memory of idle processes."""
         for _ in range(self._idle.qsize()):
             try:
                 decoder = self._idle.get_nowait()
@@ -342,7 +342,7 @@ class Decoders:
             self._idle.put(decoder)
 
     def close(self) -> None:
-        """End all of them; what one has in hand is lost."""
+        """End all processes; a picture that is being decoded is lost."""
         for process in self._processes:
             process.kill()
             process.wait()
@@ -355,7 +355,7 @@ class Decoders:
 
 
 def _sealed(size: int) -> int:
-    """A descriptor of so much memory, which nobody can make smaller: that would end who reads it.
+    """A descriptor of `size` bytes of memory that cannot shrink: that would kill its reader.
 
     Raises:
         OSError: there is no descriptor for it.
@@ -381,7 +381,7 @@ def _refusal(kind: int, text: bytes) -> ImageError:
 
 
 def _radiograph(text: bytes, pixels: NDArray[np.uint8], width: int, height: int) -> Radiograph:
-    """What a process says, believed only as far as it can be true."""
+    """What a process answers, checked for what can be true."""
     try:
         facts, warnings = strict_json.parse(text)
         facts = {_name(name): _fact(value) for name, value in facts.items()}

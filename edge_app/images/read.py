@@ -1,7 +1,7 @@
 """One file → one 8-bit grayscale radiograph, air dark and bone bright, or a clear refusal.
 
-Every file is read as if an enemy had made it: what is no regular file is not opened, what is too
-large is not read, and what it *is* is decided by its content alone.
+Every file is read as if an enemy had made it: only regular files are opened, files that are too
+large are not read, and the content alone decides what a file is.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ DECODERS: Final = ("Pillow", "pydicom", "python-gdcm")
 """Packages whose version may decide a pixel; `isal` inflates to the same bytes in each."""
 
 DECODING: Final = 5
-"""Raised whenever a picture is decoded, or resized, to other bytes than before: what is kept of
-pictures that were decoded otherwise is not gone on with."""
+"""Raised whenever a picture is decoded, or resized, to other bytes than before: stored results of
+pictures that an earlier version decoded are not continued."""
 
 DICOM_PREFIX = slice(128, 132)
 
@@ -49,7 +49,7 @@ def read_image(
         min_side: pixels that each side must keep where a decoder can shrink the picture on its way
             (see `raster.decode`); None for the picture as it is.
         digest: whether `facts` tell the file's SHA-256; it takes a twentieth of the time.
-        watch: is told when bytes are read, and when they are decoded.
+        watch: called when bytes are read, and when they are decoded.
         decoder: takes the place of `decode`; see `isolated`.
 
     Raises:

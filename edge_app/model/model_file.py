@@ -212,7 +212,7 @@ class ModelFile(NamedTuple):
     def replace(self, **parts: Unpack[Parts]) -> ModelFile:
         """A new model with some parts replaced, checked as `read` checks; nothing is written.
 
-        Sizes and digests are computed anew. Networks compiled from another flatbuffer and golden
+        Sizes and digests are computed again. Networks compiled from another flatbuffer and golden
         vectors of another shape are refused.
 
         Args:
@@ -252,7 +252,7 @@ class ModelFile(NamedTuple):
 
 
 def locate(name: str) -> Path:
-    """The file of an installed or a shipped model of this name, or else `name` as a path."""
+    """The file of an installed or a shipped model of this name, otherwise `name` as a path."""
     place = installed.find(name)
     if place is not None:
         return place

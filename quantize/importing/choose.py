@@ -117,14 +117,14 @@ def chosen(
     """The conversion that meets all gates on images that do not judge it, with some reserve.
 
     int8 as a whole is taken where it meets them. Of conversions that are partly float32, the first
-    that meets them with a reserve, or else the last that meets them. What just meets the gates on
+    that meets them with a reserve, otherwise the last that meets them. What just meets the gates on
     some images may well miss them on others of the same kind.
 
     Args:
         attempts: int8 as a whole, then others, each more exact than those before it.
         judged: a conversion compared with the original on `images`.
         images: see `choosers`.
-        console: is told each attempt and what became of it.
+        console: gets a line for each attempt and its outcome.
     """
     _tell(console, f"Choosing the precision on {images.images.counted}, none of them a test image")
     tried: list[Tried] = []

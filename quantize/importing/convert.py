@@ -220,7 +220,7 @@ UNKNOWN: Final = re.compile(r"'tf\.(\w+)' op|Flex(\w+)")
 
 
 def _converted(opened: ImportedNetwork, convert: Callable[[], Any]) -> Any:
-    """What a conversion gives; its failures are told by the layer's name."""
+    """What a conversion gives; its failures name the layer."""
     try:
         return convert()
     except ConversionError:

@@ -454,7 +454,7 @@ def _require_scores(path: Path, shape: Any) -> None:
 
 
 def head_by(path: Path, activation: str | None, count: int, requested: Head | None) -> Head:
-    """Whether labels are independent, by the activation, or else by the option."""
+    """Whether labels are independent, by the activation, otherwise by the option."""
     found = HEADS[activation] if activation else "independent" if count == 1 else None
     if found is None and requested is None:
         raise UsageError(

@@ -33,9 +33,9 @@ def doubts(
 ) -> list[str]:
     """What speaks against the order of the labels, one line each; nothing where all is well.
 
-    The scores are given to the labels anew so that all are told best together. A label that then
-    has another's score, and is told far better by it, is likely to be named wrongly; one whose own
-    score is lower where it is borne, to be the opposite of what is named.
+    The scores are assigned to the labels so that all together rank best. A label that then has
+    another label's score, and ranks far better by it, is likely to be named wrongly; a label whose
+    own score is lower where it is present is likely to be the opposite of its name.
 
     Args:
         targets, logits: N×L, of validation and test images, which trained nothing.

@@ -23,7 +23,7 @@ DIGITS: Final = 3
 
 CHANCE: Final = 0.5
 FAR: Final = 0.05
-"""Between two AUROCs on either side of chance, from which on that is told whatever the interval."""
+"""The difference of two AUROCs on either side of chance that is reported whatever the interval."""
 
 TITLE: Final = (
     "AUROC as it came, that is by the network's own softmax, and after fitting temperature and "

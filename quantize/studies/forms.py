@@ -1,4 +1,4 @@
-"""Whether the form of storage changes decisions: radiographs stored anew, read and scored."""
+"""Whether the form of storage changes decisions: radiographs stored again, read and scored."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def read_arrays(path: Path, limit: int | None, requested: LabelSet | None = None
     """Index an `.npz` of images and labels.
 
     Raises:
-        DatasetError: an array is missing or has another shape, or a wanted label is missing.
+        DatasetError: an array is missing or has another shape, or a requested label is missing.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:

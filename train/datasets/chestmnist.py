@@ -56,7 +56,7 @@ def read_chestmnist(path: Path, limit: int | None, requested: LabelSet | None = 
     """Index a ChestMNIST file of any size of image.
 
     Raises:
-        DatasetError: it is damaged, or a wanted label is missing.
+        DatasetError: it is damaged, or a requested label is missing.
     """
     known = requested or OF_NIH
     places = _places(path, known)
@@ -112,7 +112,7 @@ def read_chestmnist(path: Path, limit: int | None, requested: LabelSet | None = 
 
 
 def _places(path: Path, requested: LabelSet) -> list[int]:
-    """The column of each wanted label; the normal one comes after the file's own columns."""
+    """The column of each requested label; the normal one comes after the file's own columns."""
     written = Labels([*(Label(name) for name in CHESTMNIST_LABELS), Label("No Finding", NORMAL)])
     found = [channel_of(name, written) for name in requested.names]
     strange = [name for name, place in zip(requested.names, found, strict=True) if place is None]

@@ -13,7 +13,7 @@
     unlabelled = true                      # a folder of images; only teachers' scores are learned
 
 Paths are relative to the file. Images of `also` are named after its folder. Where a data set of
-`also` names test images, these are left out; else all its images train.
+`also` names test images, these are left out; otherwise all its images train.
 """
 
 from __future__ import annotations
