@@ -192,7 +192,7 @@ class Classifier:
         return twin
 
     def open(self) -> None:
-        """Open a new session in a process that got the classifier by pickle, without its session."""
+        """Open a new session, in a process that got the classifier by pickle, without one."""
         self.session, self.choice = open_session(self.model, self.options)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class EvidenceScale:
     def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
         """h×w×L cells in logits → h×w of one label: natural logarithms of odds over the usual ones.
 
-        Exclusive labels share the probability: a cell speaks for one only as far as it speaks for no other.
+        Exclusive labels share the probability: a cell speaks for one only as far as for no other.
         """
         odds = self._slope[channel] * cells[..., channel] + self._intercept[channel]
         if self._exclusive:
