@@ -59,7 +59,7 @@ SIGMAS: Final = (4.0, 16.0)
 reduced to half their side, so pictures as soft as those are not blurred."""
 
 OWN_SIGMA: Final = 2.0
-"""The least blur of such a copy, in pixels of the network: less cannot be seen at 28×28."""
+"""The smallest blur of such a copy, in pixels of the network: less cannot be seen at 28×28."""
 
 DEGREES: Final = (15.0, 45.0)
 """Range of the tilt of a copy of each training radiograph, to either side."""

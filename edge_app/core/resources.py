@@ -21,7 +21,7 @@ def cores() -> int:
 
 
 def memory(groups: Path = CGROUPS, own: Path = OWN_GROUPS) -> int:
-    """Bytes: the least of the machine's memory and of the limits that hold for this process."""
+    """Bytes: the smallest of the machine's memory and of the limits that hold for this process."""
     import resource
 
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_of_groups(groups, own)]

@@ -49,7 +49,7 @@ IDLE = 2
 """Seconds without a picture after which this memory is given back."""
 
 SYSTEM = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/etc/ld.so.cache")
-"""Where shared libraries of decoders are that are loaded when they are first needed."""
+"""Where the decoders' shared libraries are, which are loaded when they are first needed."""
 
 
 def main(request: str) -> None:

@@ -31,7 +31,7 @@ END_OF_CODESTREAM = b"\xff\xd9"
 MAX_TILE_PARTS = 10_000
 
 SURPLUS = 128
-"""Bytes that the runs of an RLE segment may be longer than the picture: a run's."""
+"""Bytes by which the runs of an RLE segment may exceed the picture: one run's."""
 
 
 class Frame(NamedTuple):
