@@ -1,7 +1,7 @@
-"""`MODEL_CARD.md` of an imported model: what is known of it, what it lost, and what nobody said.
+"""`MODEL_CARD.md` of an imported model: what is known of it, what it lost, and what is not stated.
 
 After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. Every number comes out of the
-model file's manifest or a report beside the card.
+model file's manifest or a report next to the card.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_CHECK: Final = (
     "that look like any others."
 )
 BROKEN: Final = ("not met", "not proven")
-"""What may be said of a gate that is not met, as the terminal says it in capitals."""
+"""The words for a gate that is not met; the terminal prints them in capitals."""
 
 LIMITS: Final = (
     "What the network was trained on is known to its maker alone. If any of these test patients, "

@@ -1,8 +1,7 @@
 """Which conversion of a network is written: chosen on images that do not judge it.
 
-A conversion that was chosen on the images that its proof rests on would be proven by its luck with
-these images too. So the gates are asked of other images first, and the test images judge the one
-that was chosen, once.
+A conversion that was chosen on the same images as its proof would be proven partly by luck. So the
+gates are first checked on other images, and the test images judge the chosen conversion once.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ if TYPE_CHECKING:
     from edge_app.evaluation.document import Metric
 
 SPLIT: Final = "validation and train"
-"""Where the images are from that choose."""
+"""Where the images for the choice are from."""
 
 RESERVE: Final = 2**0.5 / 1.96
-"""Of the half of a 95 % interval: one standard error of what lies between two samples alike."""
+"""Share of half a 95 % interval: one standard error between two samples of the same kind."""
 
 
 class Tried(NamedTuple):
-    """One conversion, compared with the original on the images that choose.
+    """One conversion, compared with the original on the images for the choice.
 
     Attributes:
         made: the conversion.
@@ -77,7 +76,7 @@ class Chosen(NamedTuple):
 
 
 class Choosers(NamedTuple):
-    """Images that choose, and how many of them int8 is calibrated with, which flatters it."""
+    """Images for the choice, and how many of them int8 is calibrated with, which flatters it."""
 
     images: Cached
     calibrate: int
@@ -193,17 +192,17 @@ def _reserve(found: Metric) -> float:
 
 
 def _harm(tried: Tried) -> tuple[int, int]:
-    """How many gates are not met, and how many of all are not passed."""
+    """How many gates are not met, and how many in all are not passed."""
     return sum(result.outcome == "not met" for result in tried.broken), len(tried.broken)
 
 
 def of_rounding(result: GateResult) -> bool:
-    """Whether a network that is rounded less may meet a gate, whatever images there are."""
+    """Whether a network that is rounded less may meet a gate, on whatever images."""
     return result.gate not in REFERENCE_GATES and result.value is not None
 
 
 def is_unseen(result: GateResult) -> bool:
-    """Whether so little is ranked otherwise that it proves nothing: more exact is even less."""
+    """Whether too few ranks change to prove anything: a more exact network changes even fewer."""
     return result.gate == MACRO_LOW and result.outcome == "not proven"
 
 

@@ -32,7 +32,7 @@ LARGEST: Final = MAX_FILE_BYTES - (1 << 22)
 """Bytes of a network that a model file holds, with room for the rest."""
 
 PIXELS: Final = 128 * 128 * 128
-"""How many pixels the repairs see at most, of all images: what layers make of them is held."""
+"""The most pixels of all images that the repairs see: the layers' outputs are held in memory."""
 MIN_IMAGES: Final = 16
 
 
@@ -137,7 +137,7 @@ def quantized(
 
 
 def attempts(opened: ImportedNetwork, made: Calibrated, repair: str) -> Iterator[Converted]:
-    """int8, and then what keeps more and more of it in float32, while a file holds that."""
+    """int8 first, then conversions with more and more in float32, as long as a file holds them."""
     first = quantized(opened, made, repair)
     yield first
     count = len(operators(made.flatbuffer))
@@ -163,7 +163,7 @@ def attempts(opened: ImportedNetwork, made: Calibrated, repair: str) -> Iterator
 LOOPS: Final = frozenset(
     (
         *("While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"),
-        *("Enter", "Switch"),  # as TensorFlow wrote loops and branches before
+        *("Enter", "Switch"),  # older forms of loops and branches
     )
 )
 
@@ -184,7 +184,7 @@ def require_no_loop(opened: ImportedNetwork) -> None:
 
 
 def _loop(layer: layers.Layer) -> str | None:
-    """What of a layer is a loop or a branch."""
+    """The part of a layer that is a loop or a branch."""
     if isinstance(layer, layers.RNN) and not layer.unroll:
         return f"layer {layer.name!r} ({type(layer).__name__})"
     if isinstance(layer, Traced):
@@ -216,7 +216,7 @@ def _is_tensor(each: Any) -> bool:
 
 
 UNKNOWN: Final = re.compile(r"'tf\.(\w+)' op|Flex(\w+)")
-"""How the converter names operations that TensorFlow Lite has not."""
+"""How the converter names operations that TensorFlow Lite does not have."""
 
 
 def _converted(opened: ImportedNetwork, convert: Callable[[], Any]) -> Any:

@@ -30,9 +30,9 @@ SUPPORT: Final = Gates().label_support
 
 @contextmanager
 def decoded_images(cache: Path | None, neighbour: Path) -> Iterator[Path]:
-    """The folder that decoded images are kept in; if None, one beside a file, gone at the end.
+    """The folder that decoded images are kept in; if None, a temporary one next to a file.
 
-    Not in the system's folder of temporary files: that may lie in memory, which they would fill.
+    It is not in the system's temporary folder, which may lie in memory that the images would fill.
     """
     if cache is not None:
         yield cache
@@ -89,8 +89,8 @@ def read_images(
 
 
 def shortages(cached: Cached, labels: Labels) -> list[str]:
-    """What these images cannot show: labels with few positives, patients that are not known, and
-    files that both choose and judge."""
+    """What these images cannot show: labels with few positives, unknown patients, and files in both
+    the choice and the test."""
     said = []
     if (cached.table["patient"] == cached.table["image"]).all():
         said.append(

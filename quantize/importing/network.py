@@ -42,12 +42,12 @@ LARGEST_SIDE: Final = 512
 EQUAL: Final = 1e-5
 """How far the imported float network's scores may be from the original's."""
 ROUNDING: Final = 2.0**-22
-"""By how much of itself, at most, a few operations in float32 may change a number."""
+"""Relative error that a few operations in float32 may cause."""
 STEADY: Final = 2.0
-"""How many times as far as by that, where the original itself moves further than `EQUAL`."""
+"""Multiple of the original's own rounding error that is allowed where that is above `EQUAL`."""
 
 BEGINNING: Final = 4
-"""Layers among which one that makes pictures fit stands."""
+"""How many of the first layers are searched for one that resizes pictures."""
 
 HEADS: Final[dict[str, Head]] = {"sigmoid": "independent", "softmax": "exclusive"}
 LOGITS, MAP = "logits", "map"
@@ -65,7 +65,7 @@ class Original(Protocol):
 
 
 class NetworkOptions(NamedTuple):
-    """What the user says of a network, where its file does not.
+    """What the user states about a network where its file does not.
 
     Attributes:
         size: height and width.
@@ -274,7 +274,7 @@ class Front(NamedTuple):
 def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None, list[str]]:
     """The size that a `Resizing` layer at the beginning gives, and a note; None without one.
 
-    One behind an input of a size of its own stays a layer of the network.
+    A `Resizing` layer after an input of fixed size stays a layer of the network.
     """
     first = islice(_laid_open(graph), BEGINNING)
     layer = next((x for x in first if isinstance(x, layers.Resizing)), None)
@@ -472,10 +472,10 @@ def head_by(path: Path, activation: str | None, count: int, requested: Head | No
 
 
 def require_logits(opened: Any, logits: Floats) -> None:
-    """Refuse what was taken for logits, and is a sigmoid's or a softmax's answer.
+    """Refuse supposed logits that are the answers of a sigmoid or a softmax.
 
     Args:
-        opened: a network whose end is no activation that is known.
+        opened: a network that does not end in a known activation.
         logits: N×L, of any pictures.
 
     Raises:
@@ -508,7 +508,7 @@ def _strange(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, list[str]]:
-    """What is cut off the end, the network with its new head, and what to say of it."""
+    """The activation that is cut off, the network with its new head, and notes."""
     last = before_end(flat)
     activation, tensor = None, last.output
     if isinstance(last, layers.Softmax):
@@ -553,7 +553,7 @@ def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, 
 
 
 def _each_before_sigmoid(joined: layers.Concatenate) -> list[keras.KerasTensor]:
-    """The logits of scores that are made one by one; nothing where one is made otherwise."""
+    """The logits of scores that are made one by one; empty where one is not made so."""
     makers = [tensor._keras_history.operation for tensor in joined.input]
     sigmoids = [getattr(getattr(each, "activation", None), "__name__", "") for each in makers]
     return [each.input for each in makers] if set(sigmoids) == {"sigmoid"} else []

@@ -22,7 +22,7 @@ INSTALL = "pip install -e '.[workstation,onnx]' in an environment of its own"
 
 
 def as_saved_model(path: Path) -> Path:
-    """A temporary folder with the network in channels last; it goes with the process.
+    """A temporary folder with the network in channels last; it is removed with the process.
 
     Raises:
         MissingExtraError: a package is not installed.
@@ -42,7 +42,7 @@ def as_saved_model(path: Path) -> Path:
                 output_signaturedefs=True,
                 non_verbose=True,
             )
-    except (Exception, SystemExit) as error:  # it exits where an operation is none that it knows
+    except (Exception, SystemExit) as error:  # it exits on an unknown operation
         reason = " ".join(str(error).split())[:160]
         raise ConversionError(
             f"{path}: onnx2tf cannot convert it: {reason}: try onnx2tf's own options, and import "

@@ -24,7 +24,7 @@ def network_options(
     """The options as one value; an empty text is an option that is not given.
 
     Raises:
-        UsageError: one is none that there is.
+        UsageError: one of them does not exist.
     """
     if resize not in RULES:
         raise UsageError(f"--resize {resize}: there are {', '.join(RULES)}")
@@ -41,10 +41,10 @@ def network_options(
 
 
 def checked_of(input_check: str) -> bool:
-    """What `--input-check` asks for.
+    """The value of `--input-check`.
 
     Raises:
-        UsageError: it is none that there is.
+        UsageError: there is no such value.
     """
     if input_check not in CHECKS:
         raise UsageError(f"--input-check {input_check}: there are {' and '.join(CHECKS)}")

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
 
 MIN_DIFFERENCE: Final = 0.1
-"""Of AUROC, by which another score has to tell a label better than its own does, and chance."""
+"""Difference in AUROC by which another score must rank a label better than its own, and chance."""
 
 SURE: Final = 4.0
-"""Standard errors of an AUROC at chance by which it has to be so."""
+"""The same difference in standard errors of an AUROC at chance."""
 
 OWN: Final = (
     "AUROC {:.2f} by the network's own scores, before fitting, on validation and test images"
 )
-"""What the lines speak of; a table of test images, or of fitted scores, says otherwise."""
+"""Names its images and scores, because tables of test images or of fitted scores may differ."""
 
 
 def doubts(
     targets: NDArray[np.uint8], logits: NDArray[np.float32], labels: Labels, head: Head
 ) -> list[str]:
-    """What speaks against the order of the labels, one line each; nothing where all is well.
+    """Signs that the labels are in another order, one line each; empty where there are none.
 
     The scores are assigned to the labels so that all together rank best. A label that then has
     another label's score, and ranks far better by it, is likely to be named wrongly; a label whose

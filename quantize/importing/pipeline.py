@@ -77,11 +77,11 @@ Opened: TypeAlias = ImportedNetwork | ImportedTflite
 NOT_STATED: Final = "not stated"
 SPAN_IMAGES: Final = 1000
 YARDSTICK: Final = "noise"
-"""The one perturbation that the gates ask for."""
+"""The one perturbation that the gates need."""
 
 SHARES_TOLERANCE: Final = 1e-4
 CHECKED: Final = 8
-"""Pictures on which the import is held to the original."""
+"""Number of pictures on which the import is compared with the original."""
 
 MISSING: Final = (
     "without DATA there is nothing to calibrate int8 with, to fit thresholds and probabilities on, "
@@ -107,7 +107,7 @@ class Request:
         seed: of their choice.
         limit: images of each split; None for all.
         reference: the float network that a `.tflite` was made of, to compare it with.
-        checked: whether it takes a shipped model's input check along.
+        checked: whether it gets a shipped model's input check.
         int8_only: whether it stays int8 as a whole where that does not meet the gates.
     """
 
@@ -151,7 +151,7 @@ def open_any(path: Path, options: NetworkOptions) -> Opened:
 
 
 def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
-    """Import, compare, write the model file; its reports and card go beside it.
+    """Import, compare, write the model file, with its reports and card next to it.
 
     Returns:
         The model file, and whether all gates are met; without data none is.
@@ -363,7 +363,7 @@ OWN_SCORES: Final = (
     "compared with its own scores: that shows what packaging lost, not what its conversion did; "
     "--reference names the network that it was made of"
 )
-"""What is said of the gates of a `.tflite` that is held to no other network."""
+"""The words on the gates of a `.tflite` that is not compared with another network."""
 
 UNCONFIRMED: Final = (
     "it met all gates on the images that chose its precision, and the test images do not confirm "
@@ -379,7 +379,7 @@ def _is_held_to_itself(opened: Opened, source: Opened) -> bool:
 def _notes(
     opened: Opened, source: Opened, one: Converted, results: list[GateResult]
 ) -> Iterator[str]:
-    """What is said below the comparison."""
+    """The lines below the comparison."""
     if _is_held_to_itself(opened, source):
         yield OWN_SCORES
     if one.facts.get("chosen", {}).get("passed") and not all(each.passed for each in results):

@@ -1,6 +1,6 @@
 """How well labels rank by a network's own scores, by the fitted ones, and by the model file's.
 
-Independent labels rank alike by their own scores and by the fitted ones. Exclusive ones do not:
+Independent labels rank the same by their own scores and by the fitted ones. Exclusive ones do not:
 they share a softmax, so an intercept of one label moves the scores of all, by more on one image
 than on another. What is compared is fitted, on both sides; a network as it came is not.
 """
@@ -74,7 +74,7 @@ class Ranking(NamedTuple):
     moved: bool
 
     def lines(self) -> list[str]:
-        """Lines for a terminal, below the comparison; nothing where that says it all."""
+        """Lines for a terminal, below the comparison; empty where that says everything."""
         if not self.moved:
             return []
         cells = [self.header, *self.rows]
@@ -123,7 +123,7 @@ def _rounded(metric: dict[str, Any]) -> float | None:
 
 
 def _turns(own: dict[str, Any], fitted: float) -> bool:
-    """Whether two AUROCs lie on either side of chance, and not by chance or hardly apart."""
+    """Whether two AUROCs lie clearly on either side of chance."""
     if (own["value"] - CHANCE) * (fitted - CHANCE) >= 0:
         return False
     by_chance = own["low"] is None or own["low"] <= CHANCE <= own["high"]

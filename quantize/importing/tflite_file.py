@@ -1,4 +1,4 @@
-"""A `.tflite` of any make, packaged as it is: what goes into it, and what its scores are."""
+"""A `.tflite` from any source, packaged as it is: its input, and what its scores are."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ DTYPES: Final = ("float32", "int8", "uint8", "int16")
 PASSING: Final = frozenset(("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"))
 ENDS: Final = {"LOGISTIC": "sigmoid", "SOFTMAX": "softmax"}
 MAX_CUT: Final = 0.25
-"""Of the gray levels: an input was made for what its calibration images held, not for all."""
+"""Share of the gray levels: an input was made for its calibration images' levels, not for all."""
 
 MIN_USED: Final = 1 / 16
-"""Of what an input holds: one of integers from 0 is a half of int16's."""
+"""Share of an input's range: integers from 0 use half of int16's."""
 
 ALMOST: Final = 1e-7
-"""How near to 0 or 1 a stored probability's logit is taken."""
+"""Smallest distance from 0 and 1 at which a stored probability's logit is computed."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class ImportedTflite:
         return hashlib.sha256(self.flatbuffer).hexdigest()
 
     def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """N×height×width pictures → N×L, by the interpreter alone: nothing of the device's code."""
+        """N×height×width pictures → N×L, by the interpreter alone, without the device's code."""
         interpreter = _loaded(self.path, self.flatbuffer)
         (image,) = interpreter.get_input_details()
         place = {each["name"]: each["index"] for each in interpreter.get_output_details()}
@@ -232,8 +232,8 @@ def _spec(
 
 
 def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
-    """Refuse a scale of which an integer input holds too little, or that it hardly notices: it was
-    made for another one.
+    """Refuse a scale that an integer input mostly cuts off or hardly uses: the input was made for
+    another one.
 
     Raises:
         UsageError: more than `MAX_CUT` of the gray levels are cut off at its ends, or all of them
