@@ -81,11 +81,11 @@ def int8(
     finished = open_run(run)
     cached = read_data(data, finished.recipe.side, cache, limit, finished.labels)
     model = quantize_run(finished, cached, name, place, images, seed, console, stated)
-    unsaid = [
+    missing = [
         key for key in ("licence", "intended_use", "data") if getattr(stated, key) == NOT_STATED
     ]
-    if unsaid:
-        say(console, f"{NOT_STATED} in the model file: {', '.join(unsaid)}; --about FILE says it")
+    if missing:
+        say(console, f"{NOT_STATED} in the model file: {', '.join(missing)}; --about FILE says it")
     say(console, f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE")
     _require_gates(model)
 

@@ -404,15 +404,15 @@ def _with_interval(value: float, drawn: Floats) -> Metric:
 
 def _proven(pairing: Pair, drawn: _Drawn, channel: int) -> Facts:
     """What one label of the reference rests on, and why that proves nothing, if so."""
-    bearing, others = int(drawn.bearing[channel]), int(drawn.others[channel])
+    positives, others = int(drawn.bearing[channel]), int(drawn.others[channel])
     exclusive = pairing.reference.head == "exclusive"
     deviation = _plain(spread(pairing.answers[0], channel, exclusive=exclusive))
     auroc = drawn.reference_auroc(channel)
     return {
-        "patients": {"with": bearing, "without": others},
+        "patients": {"with": positives, "without": others},
         "spread": deviation,
         "reference_auroc": auroc,
-        "not_proven": why_not_proven(bearing, others, deviation, auroc),
+        "not_proven": why_not_proven(positives, others, deviation, auroc),
     }
 
 

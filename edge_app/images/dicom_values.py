@@ -79,8 +79,8 @@ class Values:
         value = getattr(element, "value", None)
         if element is None or not isinstance(value, bytes):
             return b"", "", True
-        unsaid = element.VR in (None, "UN")
-        representation = dictionary_VR(element.tag) if unsaid else element.VR
+        implicit = element.VR in (None, "UN")
+        representation = dictionary_VR(element.tag) if implicit else element.VR
         return value, representation, element.is_little_endian
 
     def _raw(self, attribute: str | int) -> Any:

@@ -221,8 +221,8 @@ class ModelFile(NamedTuple):
         Raises:
             ModelError: the parts do not make a model file.
         """
-        anew = {"digest", "origin"}
-        whole = {key: value for key, value in self._asdict().items() if key not in anew}
+        renewed = {"digest", "origin"}
+        whole = {key: value for key, value in self._asdict().items() if key not in renewed}
         return assemble(**{**whole, **parts})
 
     def save(self, path: Path | None = None) -> ModelFile:
