@@ -235,7 +235,7 @@ def evaluate(
         decoder: see `read_image`; it changes no answer either.
         second: a second reference standard that judges some of the images.
         progress: shows the images go by.
-        say: is told what a person at a terminal wants to know: images left out, going on.
+        say: called with lines for a person at a terminal: images left out, going on.
 
     Returns:
         The report, which also tells which images were left out.

@@ -141,7 +141,7 @@ NOT_AS_A_WHOLE: Final = (
 
 
 def _with_others(whole: Truth, judged: Labels, evaluated: Evaluated) -> int:
-    """How many images bear nothing that is judged, and are not normal by what is told of them."""
+    """How many images bear nothing that is judged, and are not normal by all their labels."""
     known = dict(zip(whole.images, whole.labels.not_normal(whole.targets).tolist(), strict=True))
     ill = np.array([known[image] for image in evaluated.images.tolist()])
     return int((ill & ~judged.not_normal(evaluated.targets)).sum())
