@@ -58,9 +58,9 @@ CONVERTER_PACKAGES: Final = ("tf2onnx", "onnx", "ml_dtypes", "typing_extensions"
 def make(environment: Environment, say: Callable[[str], None]) -> None:
     """Make an environment, or update it to its packages and this checkout."""
     folder = PLACE / environment.name
-    wanted = json.dumps([environment.packages, _digest() if environment.own else None])
+    recorded = json.dumps([environment.packages, _digest() if environment.own else None])
     mark = folder / "made-of"
-    if mark.is_file() and mark.read_text() == wanted:
+    if mark.is_file() and mark.read_text() == recorded:
         return
     say(f"making {folder}")
     if not Path(environment.python).exists():
@@ -72,7 +72,7 @@ def make(environment: Environment, say: Callable[[str], None]) -> None:
         _call([*pip, "--force-reinstall", "--no-deps", str(REPOSITORY)])
     if environment.packages:
         _call([*pip, *environment.packages])
-    mark.write_text(wanted)
+    mark.write_text(recorded)
 
 
 def make_converter(say: Callable[[str], None]) -> None:

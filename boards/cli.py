@@ -81,7 +81,7 @@ def kit(
         int | None,
         typer.Option(
             min=0,
-            max=trust.MOST,
+            max=trust.MAX_SERIAL,
             metavar="N",
             help="Of the signature, higher than before; default: seconds since 1970.",
         ),

@@ -192,9 +192,9 @@ def _read_kit() -> dict[str, Any]:
     except ValueError:
         raise Refusal("the kit is damaged: copy it again", DAMAGED) from None
     listed = {line[66:] for line in lines if line[64:66] == "  "}
-    wanted = {f"wheels/{name}" for names in kit["wheels"].values() for name in names}
-    wanted |= {f"wheels/{kit['pip']}", *NEEDED}
-    if len(listed) != len(lines) or not wanted <= listed:
+    required = {f"wheels/{name}" for names in kit["wheels"].values() for name in names}
+    required |= {f"wheels/{kit['pip']}", *NEEDED}
+    if len(listed) != len(lines) or not required <= listed:
         raise Refusal("the kit is damaged: SHA256SUMS does not list all of it", DAMAGED)
     return kit
 
@@ -369,8 +369,8 @@ def _make_folders(place: Place) -> list[str]:
     """Make missing folders, and return them for `uninstall`."""
     missing: list[str] = []
     for folder in (place.command.parent, place.home.parent):
-        wanted = [each for each in (folder, *folder.parents) if not each.exists()]
-        missing += map(str, reversed(wanted))
+        absent = [each for each in (folder, *folder.parents) if not each.exists()]
+        missing += map(str, reversed(absent))
         folder.mkdir(parents=True, exist_ok=True)
     place.versions.mkdir(parents=True, exist_ok=True)
     return missing

@@ -168,8 +168,8 @@ def unpack(archive: Path, into: Path) -> Path:
 
 def glibc(wheel: str) -> int:
     """The oldest glibc 2.x that a wheel runs with, from its name; 0: any."""
-    wanted = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", wheel)]
-    return min(wanted, default=17 if "manylinux2014" in wheel else 0)
+    minors = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", wheel)]
+    return min(minors, default=17 if "manylinux2014" in wheel else 0)
 
 
 def _archive(folder: str, members: dict[str, bytes]) -> bytes:

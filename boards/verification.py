@@ -156,7 +156,7 @@ def _write_table(folder: Path, lines: Iterable[tuple[object, ...]]) -> None:
 
 
 def examine(
-    wanted: Sequence[Place],
+    places: Sequence[Place],
     data: Path,
     cache: Path,
     work: Path,
@@ -166,7 +166,7 @@ def examine(
     """Install and run everything at each place; two at a time.
 
     Args:
-        wanted: the reference first.
+        places: the reference first.
         data: a labelled folder.
         cache: where downloads and systems are kept.
         work: an empty folder.
@@ -179,7 +179,7 @@ def examine(
     own = wheels.build(work / "wheel")
     kits: dict[str, Path] = {}
     ready = []
-    for place in wanted:  # one after the other: they share the cache
+    for place in places:  # one after the other: they share the cache
         say(f"{_label(place)}: fetching")
         ready.append(_fetch(place, own, kits, cache, work))
     with ThreadPoolExecutor(2) as pool:

@@ -149,9 +149,9 @@ def gather(
     into.mkdir(parents=True, exist_ok=True)
     own = _for_runtime(requirements([wheel], target, extras), target)
     options = [option for folder in folders for option in ("--find-links", str(folder))]
-    wanted = own
-    while wanted:
-        names = [f"{each.name}{each.specifier}" for each in wanted.values()]
+    pending = own
+    while pending:
+        names = [f"{each.name}{each.specifier}" for each in pending.values()]
         try:
             download(names, [*options, *target.pip_options], into)
         except DownloadError as error:
@@ -163,7 +163,7 @@ def gather(
                 version = parse_wheel_filename(have[name].name)[1]
                 if not requirement.specifier.contains(version, prereleases=True):
                     raise DownloadError(f"{name} {version} was taken, but {requirement} is needed")
-        wanted = {name: needed[name] for name in needed.keys() - have.keys()}
+        pending = {name: needed[name] for name in needed.keys() - have.keys()}
 
 
 def download(names: Sequence[str], options: Sequence[str], into: Path) -> None:
@@ -198,15 +198,15 @@ def requirements(
     return joined
 
 
-def _for_runtime(wanted: Requirements, target: Target) -> Requirements:
-    if not target.tflite or "tflite-runtime" in wanted:
-        return wanted
+def _for_runtime(required: Requirements, target: Target) -> Requirements:
+    if not target.tflite or "tflite-runtime" in required:
+        return required
     # The older runtime was built for numpy 1.
     older = {
         name: Requirement(f"{name}{spec}")
         for name, spec in (("tflite-runtime", ">=2.14"), ("numpy", ">=1.23.2,<2"))
     }
-    return {name: each for name, each in wanted.items() if name != "ai-edge-litert"} | older
+    return {name: each for name, each in required.items() if name != "ai-edge-litert"} | older
 
 
 def requires(wheel: Path) -> Sequence[str]:

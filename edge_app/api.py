@@ -20,7 +20,7 @@ from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.model.decisions import Finding
 from edge_app.model.model_file import locate, read
 from edge_app.model.shipped import DEFAULT_MODEL
-from edge_app.pipeline.reader import Given, read_given
+from edge_app.pipeline.reader import ImageSource, read_image_source
 from edge_app.pipeline.route import score_all, unbroken
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from edge_app.model.site import Site
 
 LIMITS = Limits()
-Source = TypeVar("Source", bound=Given)
+Source = TypeVar("Source", bound=ImageSource)
 
 
 class Findings(Mapping[str, Finding]):
@@ -187,7 +187,7 @@ class Model:
         self.site: str | None = self._site.digest if self._site else None
         self.notes: tuple[str, ...] = (*self._classifier.notes, *announced)
 
-    def classify(self, image: Given) -> Findings:
+    def classify(self, image: ImageSource) -> Findings:
         """Score one radiograph.
 
         Args:
@@ -227,13 +227,13 @@ class Model:
         classifier = self._for(workers)
         return score_all(images, classifier, self._read, self._score, self._limits, workers)
 
-    def _evaluate(self, wanted: Part, out: Path, retest: bool, workers: int) -> Report:
+    def _evaluate(self, selection: Part, out: Path, retest: bool, workers: int) -> Report:
         from edge_app.evaluation.evaluate import evaluate as write_report
 
         classifier = self._for(workers, own=True)
         with self._lock if classifier is self._classifier else nullcontext():
             return write_report(
-                *(wanted, classifier, out), retest=retest, limits=self._limits, workers=workers
+                *(selection, classifier, out), retest=retest, limits=self._limits, workers=workers
             )
 
     def _for(self, workers: int, *, own: bool = False) -> Classifier:
@@ -245,8 +245,8 @@ class Model:
             self._file, self.operating_point, options, force=self._force, site=self._site
         )
 
-    def _read(self, image: Given, limits: Limits) -> Radiograph:
-        return read_given(image, limits, self._file.input_spec.least, digest=False)
+    def _read(self, image: ImageSource, limits: Limits) -> Radiograph:
+        return read_image_source(image, limits, self._file.input_spec.min_side, digest=False)
 
     def _score(self, classifier: Classifier, source: object, image: Radiograph) -> Findings:
         shared = classifier is self._classifier
@@ -354,8 +354,8 @@ def evaluate(
         None if labels is None else Path(labels),
         exclusive=classifier.model.head == "exclusive",
     )
-    wanted = part(labelled, split, limit)
-    return opened._evaluate(wanted, place, retest, _at_once(workers))
+    selection = part(labelled, split, limit)
+    return opened._evaluate(selection, place, retest, _at_once(workers))
 
 
 def evaluate_scores(

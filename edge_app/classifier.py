@@ -15,7 +15,7 @@ from edge_app.core.steps import Watch, unwatched
 from edge_app.images.radiograph import Picture, Radiograph
 from edge_app.model.calibration import calibrated
 from edge_app.model.cautions import Cautions
-from edge_app.model.decisions import Decisions, Finding, mark, told, worth_of_marks
+from edge_app.model.decisions import Decisions, Finding, mark, reported, worth_of_marks
 from edge_app.model.input_check import BLANK, BLANK_RANGE, UNCHECKED, InputCheckResult
 from edge_app.model.labels import FINDING
 from edge_app.model.model_file import ModelFile
@@ -122,7 +122,7 @@ class Classifier:
     Attributes:
         labels: the model's.
         spec: the input of its network.
-        options: which backend was asked for.
+        options: which backend was requested.
         session: what computes.
         choice: why that backend was chosen.
         points: which thresholds decide.
@@ -131,7 +131,7 @@ class Classifier:
 
     Raises:
         ModelError: the model is damaged, or no backend accepts it.
-        RuntimeUnavailableError: the backend that was asked for, or any at all, does not work here.
+        RuntimeUnavailableError: the requested backend, or every backend, does not work here.
         UsageError: there is no such operating point or backend.
     """
 
@@ -168,7 +168,7 @@ class Classifier:
     def notes(self) -> tuple[str, ...]:
         """One line each for the user: a preferred backend is not used, the model is not signed."""
         origin = self.model.origin
-        if origin is None or not origin.asked_for:
+        if origin is None or not origin.signature_missing:
             return self.choice.notes
         return (*self.choice.notes, f"{self.model.path}: {origin.words}")
 
@@ -192,7 +192,7 @@ class Classifier:
         return twin
 
     def open(self) -> None:
-        """Open a session anew, in a process that was handed the classifier; it comes without."""
+        """Open a new session, in a process that got the classifier by pickle, without one."""
         self.session, self.choice = open_session(self.model, self.options)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ class Classifier:
         return self._real(self.session.run(self.tensor(self.resized(picture))))
 
     def classify(self, image: Radiograph, watch: Watch = unwatched) -> Findings:
-        """Score a radiograph if the input check accepts it; `watch` is told each step's name."""
+        """Score a radiograph if the input check accepts it; `watch` gets each step's name."""
         watch("resize")
         resized = self.resized(image.picture)
         watch("check")
@@ -251,7 +251,7 @@ class Classifier:
         if blank:
             warnings.append("is blank (nearly one gray level): its scores mean nothing")
         return Findings(
-            told(findings, overall), activation, tuple(warnings), blank, check, overall=overall
+            reported(findings, overall), activation, tuple(warnings), blank, check, overall=overall
         )
 
     def _real(self, raw: RawOutputs) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:

@@ -21,7 +21,7 @@ NOT_STATED: Final = "not stated"
 LONGEST: Final = {"licence": 200, "intended_use": 4000, "data": 4000}
 """The longest text of each kind, in letters."""
 
-MOST_LIMITS: Final = 20
+MAX_LIMITS: Final = 20
 
 
 class About(NamedTuple):
@@ -94,8 +94,8 @@ def read_about(path: Path) -> About:
         if not _is_text(text, longest):
             raise DatasetError(f"{path}: {key} is a text of 1 to {longest} printable letters")
     limits = stated.get("limits", [])
-    if not isinstance(limits, list) or len(limits) > MOST_LIMITS:
-        raise DatasetError(f"{path}: limits is a list of {MOST_LIMITS} sentences or fewer")
+    if not isinstance(limits, list) or len(limits) > MAX_LIMITS:
+        raise DatasetError(f"{path}: limits is a list of {MAX_LIMITS} sentences or fewer")
     if not all(_is_text(limit, 1000) for limit in limits):
         raise DatasetError(f"{path}: each of its limits is a text of 1 to 1000 printable letters")
     texts = {key: stated[key] for key in LONGEST if key in stated}

@@ -142,8 +142,8 @@ def _kinds(model: Any) -> list[tuple[int, int]]:
 
 def _inputs(graph: Any, place: int) -> list[Any]:
     """An operator's input tensors, without optional ones that are left out."""
-    given = graph.Operators(place).InputsAsNumpy()
-    return [graph.Tensors(int(index)) for index in given if index >= 0]
+    indices = graph.Operators(place).InputsAsNumpy()
+    return [graph.Tensors(int(index)) for index in indices if index >= 0]
 
 
 def operators(calibrated: bytes) -> list[str]:

@@ -355,10 +355,10 @@ def _subgroups(content: dict[str, Any]) -> str:
             f"By {' and '.join(alone)} nothing could be compared: whom the model serves less is "
             "not known."
         )
-    untold = content.get("not_told", [])
-    if untold:
+    not_told = content.get("not_told", [])
+    if not_told:
         words.append(
-            f"The data tell no {', '.join(untold)}: whom the model serves less is not known."
+            f"The data tell no {', '.join(not_told)}: whom the model serves less is not known."
         )
     if not rows:
         return words[0]

@@ -81,11 +81,11 @@ def int8(
     finished = open_run(run)
     cached = read_data(data, finished.recipe.side, cache, limit, finished.labels)
     model = quantize_run(finished, cached, name, place, images, seed, console, stated)
-    unsaid = [
+    missing = [
         key for key in ("licence", "intended_use", "data") if getattr(stated, key) == NOT_STATED
     ]
-    if unsaid:
-        say(console, f"{NOT_STATED} in the model file: {', '.join(unsaid)}; --about FILE says it")
+    if missing:
+        say(console, f"{NOT_STATED} in the model file: {', '.join(missing)}; --about FILE says it")
     say(console, f"written: {model.path}; next: edge-cxr classify --model {model.path} IMAGE")
     _require_gates(model)
 
@@ -138,10 +138,10 @@ def import_(
     cache: KeptOption = None,
 ) -> None:
     """Make a model file of a network trained elsewhere, and compare it with its original."""
-    from quantize.importing.options import checked_of, facts_of, given_of
+    from quantize.importing.options import checked_of, facts_of, network_options
     from quantize.importing.pipeline import Request, import_model
 
-    given = given_of(size, mean, std, resize, head, output)
+    network = network_options(size, mean, std, resize, head, output)
     called = name or out.stem.lower()
     if not NAME.fullmatch(called):
         raise typer.BadParameter(f"{called!r}: lower-case letters, digits, '.', '_' and '-' only")
@@ -149,7 +149,7 @@ def import_(
         raise typer.BadParameter(f"{out.parent} is no folder to write the model file to")
     facts = facts_of(licence=licence, intended_use=intended_use, trained_on=trained_on)
     request = Request(
-        *(model, data, labels, out, called, given, facts, cache, images, seed, limit, reference),
+        *(model, data, labels, out, called, network, facts, cache, images, seed, limit, reference),
         checked_of(input_check),
         int8_only,
     )

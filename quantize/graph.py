@@ -150,8 +150,8 @@ class Operator:
     @property
     def computed(self) -> list[Tensor]:
         """The inputs that other operators or the caller supply: no constants, no states."""
-        given = (tensor for tensor in self.inputs if tensor is not None and tensor.data is None)
-        return [tensor for tensor in given if not tensor.variable]
+        variable = (tensor for tensor in self.inputs if tensor is not None and tensor.data is None)
+        return [tensor for tensor in variable if not tensor.variable]
 
     @property
     def states(self) -> list[Tensor]:
@@ -346,10 +346,10 @@ def _present(operands: tuple[Tensor | None, ...]) -> tuple[Tensor, ...]:
 
 def _options(name: str, operator: Any) -> dict[str, int]:
     """An operator's options; the interpreter's defaults, {}, if they are another operator's."""
-    expected, wanted = OPTIONS.get(name, ("", ()))
+    expected, accessors = OPTIONS.get(name, ("", ()))
     if OPTION_TYPES.get(operator.BuiltinOptionsType()) != expected:
         return {}
     table = operator.BuiltinOptions()
     options = getattr(schema, expected)()
     options.Init(table.Bytes, table.Pos)
-    return {accessor: int(getattr(options, accessor)()) for accessor in wanted}
+    return {accessor: int(getattr(options, accessor)()) for accessor in accessors}

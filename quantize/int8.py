@@ -138,10 +138,10 @@ def flatbuffer_of(made: Calibrated, in_float: Collection[str] = ()) -> bytes:
         made: the network.
         in_float: operators that stay in float32; see `calibration.quantized`.
     """
-    given = made.flatbuffer
+    flatbuffer = made.flatbuffer
     if in_float and made.unrounded is not None:
-        given = with_weights(given, made.unrounded(), in_float)
-    return quantized(given, in_float)
+        flatbuffer = with_weights(flatbuffer, made.unrounded(), in_float)
+    return quantized(flatbuffer, in_float)
 
 
 def span_pictures(training: Cached, seed: int) -> NDArray[np.uint8]:
@@ -195,9 +195,9 @@ def logits_of(
     flatbuffer: bytes, spans: Spans, pictures: NDArray[np.uint8], spec: InputSpec
 ) -> NDArray[np.float32]:
     """K×L logits of a rounded network."""
-    given, outputs = tensors(flatbuffer, spec)
+    image_tensor, outputs = tensors(flatbuffer, spec)
     stated = outputs["logits"]
-    to_tensor = ToTensor(spec, given["quantization"])
+    to_tensor = ToTensor(spec, image_tensor["quantization"])
     interpreter: Any = find_interpreter().interpreter(model_content=flatbuffer)
     interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()

@@ -19,7 +19,7 @@ LEVELS: Final = 127
 
 
 def as_matrix(conv: Conv, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A kernel as groups×taps×outputs, with a group a channel if it is depthwise, else one."""
+    """A kernel as groups×taps×outputs, with one group, or one a channel if it is depthwise."""
     if isinstance(conv, layers.DepthwiseConv2D):
         return kernel.reshape(-1, kernel.shape[2]).T[:, :, np.newaxis]
     return kernel.reshape(1, -1, kernel.shape[3])

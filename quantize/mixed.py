@@ -78,13 +78,13 @@ def milder(made: Calibrated) -> Iterator[list[str]]:
     last operators is kept, all last operators are.
     """
     worst = sorted(stretches(made), key=lambda each: -each.harm)
-    last, least = last_operators(made.flatbuffer), worst[-1].harm  # mostly the outputs' rounding
+    last, smallest = last_operators(made.flatbuffer), worst[-1].harm  # mostly the outputs' rounding
 
     def kept(count: int) -> list[str]:
         names = [name for stretch in worst[:count] for name in stretch.names]
         return names if last.isdisjoint(names) else sorted(last.union(names))
 
-    left = cache(lambda count: _error(made, kept(count)) - least)
+    left = cache(lambda count: _error(made, kept(count)) - smallest)
 
     def fewest(aim: float, beyond: int) -> int:
         more = range(beyond + 1, len(worst))

@@ -108,7 +108,7 @@ def _judged(
 ) -> tuple[dict[str, Report], dict[str, Any]]:
     """Both reports on test, by the prefix of their metrics, and the gates' results."""
     folder = run.folder / "reports"
-    # Made anew, because an older float report might be of another network.
+    # Made again, because an older float report might be of another network.
     float_report = evaluate_float(run, test, "test", name)
     write_all(float_report, folder, "float")
     int8_report = evaluate(draft, test, "test", console)

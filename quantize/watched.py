@@ -18,7 +18,7 @@ from typing import Final, NoReturn
 
 from edge_app.core.errors import EXIT_MODEL
 
-MOST: Final = 1 << 12
+MAX_LINE: Final = 1 << 12
 """The longest description in bytes; a pipe takes as many in one piece."""
 UNSAID: Final = "running"
 PR_SET_PDEATHSIG: Final = 1
@@ -40,7 +40,7 @@ def doing(what: str, then: str) -> None:
     if _telling is not None:
         line = "\t".join(" ".join(each.split()) for each in (what, then))
         with suppress(OSError):
-            os.write(_telling, line.encode(errors="replace")[: MOST - 1] + b"\n")
+            os.write(_telling, line.encode(errors="replace")[: MAX_LINE - 1] + b"\n")
 
 
 def watched(command: Callable[[], None]) -> None:

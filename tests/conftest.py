@@ -66,8 +66,8 @@ def pytest_terminal_summary(
 @pytest.fixture(scope="session")
 def nih() -> Path:
     """The NIH subset: `EDGE_CXR_DATA`, or where it lies beside the repository."""
-    beside = REPOSITORY.parent / "shared" / "data" / "nih-chestxray14-subset"
-    folder = Path(os.environ.get("EDGE_CXR_DATA") or beside)
+    neighbour = REPOSITORY.parent / "shared" / "data" / "nih-chestxray14-subset"
+    folder = Path(os.environ.get("EDGE_CXR_DATA") or neighbour)
     if not (folder / "images").is_dir():
         pytest.skip(f"the NIH subset is not at {folder}: set EDGE_CXR_DATA to its folder")
     return folder

@@ -77,7 +77,7 @@ SLOW: Final = (
     "tests/device/clinic/test_kills.py",
     "tests/device/clinic/test_metrics.py",
     "tests/device/core/test_inject.py::test_a_call_that_fails_costs_one_line_and_nothing_else",
-    "tests/device/core/test_want.py::test_without_descriptors_no_file_is_called_damaged",
+    "tests/device/core/test_shortage.py::test_without_descriptors_no_file_is_called_damaged",
     "tests/device/clinic/test_node.py",
     "tests/device/clinic/test_serve.py",
     "tests/device/clinic/test_structured_report.py",

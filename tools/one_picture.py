@@ -6,7 +6,7 @@ REVISION is any that git knows. Both versions score the same picture with the sa
 ship, as whole processes in turns, with the same Python and packages, after each has tried its
 backend. It prints the medians of wall and processor time, and of their ratios in each round. On a
 shared machine only the processor's ratio is reliable; the exit code is 1 if its median is above
-`MOST`.
+`MAX_RATIO`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Final
 from tools.timing import Timed, timed
 
 HERE: Final = Path(__file__).parents[1]
-MOST: Final = 1.05
+MAX_RATIO: Final = 1.05
 
 
 def unpacked(revision: str, folder: Path) -> None:
@@ -56,7 +56,7 @@ def printed(runs: Mapping[str, Sequence[Timed]], revision: str) -> float:
     pairs = list(zip(runs["now"], runs[revision], strict=True))
     clock = statistics.median(now.clock / then.clock for now, then in pairs)
     processor = statistics.median(now.processor / then.processor for now, then in pairs)
-    print(f"{'now / then':12} {clock:8.3f}    {processor:8.3f}    (asked: at most {MOST})")
+    print(f"{'now / then':12} {clock:8.3f}    {processor:8.3f}    (asked: at most {MAX_RATIO})")
     return processor
 
 
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if index:  # the first tries its backend, and compiles
                     runs[each].append(run)
         ratio = printed(runs, options.revision)
-    return int(ratio > MOST)
+    return int(ratio > MAX_RATIO)
 
 
 if __name__ == "__main__":

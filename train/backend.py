@@ -69,10 +69,10 @@ def has_gpu() -> bool:
     return not all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
-def precision(wanted: str) -> str:
+def precision(requested: str) -> str:
     """One of `PRECISIONS`; "auto" is bfloat16 where there is a GPU, and float32 elsewhere."""
-    if wanted != "auto":
-        return wanted
+    if requested != "auto":
+        return requested
     return "mixed_bfloat16" if has_gpu() else "float32"
 
 

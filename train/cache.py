@@ -168,7 +168,7 @@ def _build(dataset: Dataset, spec: InputSpec, place: Path, console: Console) -> 
     with (partial / "images.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for index, pixels, digest in track(
-            dataset.pixels(spec.least), f"Decoding {count} images", total=count, console=console
+            dataset.pixels(spec.min_side), f"Decoding {count} images", total=count, console=console
         ):
             if isinstance(pixels, ImageError):
                 unreadable.append((dataset.table["image"][index], str(pixels)))

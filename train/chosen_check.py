@@ -22,13 +22,13 @@ from train.errors import RunError
 from train.input_check import fit
 from train.non_radiographs import DRAWERS
 
-LEAST_PATIENTS: Final = 300
+MIN_PATIENTS: Final = 300
 """Training patients below which no check is taught; see docs/input-check.md."""
 
-LEAST_FLAGGED: Final = 0.9
+MIN_FLAGGED: Final = 0.9
 """Share of the drawn pictures that a check must flag to be written."""
 
-MOST_REFUSED: Final = 0.05
+MAX_REFUSED: Final = 0.05
 """Share of the held-out radiographs that a shipped check may flag."""
 
 DRAWN: Final = 30
@@ -55,7 +55,7 @@ def chosen(training: Cached, validation: Cached, seed: int, console: Console) ->
     """The check for a network that sees pictures of the size of these radiographs.
 
     Args:
-        training: to train a check on, if they are of `LEAST_PATIENTS` or more.
+        training: to train a check on, if they are of `MIN_PATIENTS` or more.
         validation: radiographs of other patients.
         seed: of all that is random.
         console: for progress.
@@ -67,15 +67,15 @@ def chosen(training: Cached, validation: Cached, seed: int, console: Console) ->
     if grid_of(side) is None or training.images.shape[1] != training.images.shape[2]:
         raise RunError(f"there is no input check for a network of {side} pixels a side")
     patients = int(training.table["patient"].nunique())
-    if patients >= LEAST_PATIENTS:
+    if patients >= MIN_PATIENTS:
         facts, weights = fit(training, validation, seed, console)
         tried = _tried(side, facts, weights, validation, seed)
-        if tried["drawn"]["flagged"] >= LEAST_FLAGGED:
+        if tried["drawn"]["flagged"] >= MIN_FLAGGED:
             return Chosen(facts, weights, tried, "taught with these radiographs")
         flags = percent(tried["drawn"]["flagged"], 0, "%")
         why = f"taught with these, it flags {flags} of drawn pictures"
     else:
-        why = f"{patients} training patients are fewer than the {LEAST_PATIENTS} to teach one with"
+        why = f"{patients} training patients are fewer than the {MIN_PATIENTS} to teach one with"
     return shipped(InputSpec.square(side), validation, seed, why)
 
 
@@ -109,11 +109,11 @@ def shipped(spec: InputSpec, validation: Cached | None, seed: int, why: str) -> 
         weights = Weights.from_bytes(model.check_weights, stated)
         tried = _tried(side, facts, weights, validation, seed) | {"as_in": model.name, "why": why}
         drawn, real = tried["drawn"]["flagged"], tried.get("radiographs", {}).get("flagged", 0.0)
-        if drawn < LEAST_FLAGGED or real > MOST_REFUSED:
+        if drawn < MIN_FLAGGED or real > MAX_REFUSED:
             raise RunError(
                 f"no input check is written: {why}, and that of {model.name} flags "
                 f"{percent(drawn, 0, '%')} of drawn pictures and {percent(real, 1, '%')} of these "
-                f"radiographs: with {LEAST_PATIENTS} "
+                f"radiographs: with {MIN_PATIENTS} "
                 "training patients `python -m train input-check` teaches another"
             )
         return Chosen(facts, weights, tried, f"that of {model.name}, since {why}")

@@ -150,8 +150,8 @@ def fit(
         if bool(teacher) != bool(chosen.distil):
             raise typer.BadParameter("--teacher and --set distil=... go together")
         arithmetic = _arithmetic(precision)
-        wanted = read_labels(labels) if labels else None
-        cached = read_data(data, chosen.side, cache, limit, wanted)
+        own_labels = read_labels(labels) if labels else None
+        cached = read_data(data, chosen.side, cache, limit, own_labels)
         teachers = read_teachers(
             teacher or [], data, cache, limit, cached, teacher_trained_on or [],
             unlabelled=chosen.unlabelled > 0,

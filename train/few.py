@@ -52,7 +52,7 @@ if it has the same labels."""
 
 
 def drawn(cached: Cached, images: int, seed: int) -> Cached:
-    """`images` images of random patients, split anew into train and validation.
+    """`images` images of random patients, split again into train and validation.
 
     The last patient gives only as many images as are still needed.
 

@@ -59,7 +59,7 @@ SIGMAS: Final = (4.0, 16.0)
 reduced to half their side, so pictures as soft as those are not blurred."""
 
 OWN_SIGMA: Final = 2.0
-"""The least blur of such a copy, in pixels of the network: less cannot be seen at 28×28."""
+"""The smallest blur of such a copy, in pixels of the network: less cannot be seen at 28×28."""
 
 DEGREES: Final = (15.0, 45.0)
 """Range of the tilt of a copy of each training radiograph, to either side."""
@@ -141,8 +141,8 @@ def shuffled(picture: Picture, generator: np.random.Generator) -> Picture:
 
 def soft(radiograph: Picture, generator: np.random.Generator) -> Picture:
     """A radiograph blurred more than any should be; some with the noise of a sensor on it."""
-    least = max(SIGMAS[0], OWN_SIGMA * OF_SIDE / radiograph.shape[0])
-    sigma = np.exp(generator.uniform(np.log(least), np.log(SIGMAS[1])))
+    min_sigma = max(SIGMAS[0], OWN_SIGMA * OF_SIDE / radiograph.shape[0])
+    sigma = np.exp(generator.uniform(np.log(min_sigma), np.log(SIGMAS[1])))
     made = blurred(radiograph, float(sigma))
     if generator.random() < 0.3:
         made = _bytes(made + generator.normal(0, generator.uniform(0, 8), made.shape))
@@ -287,7 +287,7 @@ def attach(
 def with_check(
     model: ModelFile, facts: dict[str, Any], weights: Weights, tried: dict[str, Any] | None = None
 ) -> ModelFile:
-    """The model with the check in it; all else in it stays as it was.
+    """The model with the check in it; everything else in it stays as it was.
 
     Args:
         model: the model file.

@@ -33,7 +33,7 @@ curves on images of this release are extrapolated to them."""
 
 RELEASE: Final = "NIH ChestX-ray14"
 SMALLEST: Final = 1e-6
-"""The least distance from a perfect ranking: a power law has no zero."""
+"""The smallest distance from a perfect ranking: a power law has no zero."""
 
 
 def learning_curve(runs: Sequence[Path], resamples: int = 1000) -> dict[str, Any]:

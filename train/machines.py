@@ -259,8 +259,8 @@ def _from_the_first(content: bytes) -> bytes:
     from jax.experimental import multihost_utils
 
     size = int(multihost_utils.broadcast_one_to_all(np.int32(len(content))))
-    given = np.frombuffer(content.ljust(size, b"\0")[:size], np.uint8)
-    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(given)).astype(np.uint8))
+    padded = np.frombuffer(content.ljust(size, b"\0")[:size], np.uint8)
+    return bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded)).astype(np.uint8))
 
 
 def require_same(stated: str) -> None:

@@ -30,7 +30,7 @@ PACKAGES: Final = {
 
 PAGES: Final = ("page.png", "text.png")
 DRAWN: Final = ("phantom.png", "chessboard_GRAY.png", "chessboard_RGB.png", "logo.png", "logo2.png")
-"""The packages' pictures that are no photographs, besides `PAGES`."""
+"""The packages' pictures that are no photographs, in addition to `PAGES`."""
 
 CROPS: Final = 8
 SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")

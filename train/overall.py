@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edge_app.evaluation.metrics import Ranked, interval, patient_weights, whole_and_resampled
 from edge_app.evaluation.reference import reference
-from edge_app.model.decisions import LEAST, TIMES, shown
+from edge_app.model.decisions import RAISED_FROM, TIMES, shown
 from edge_app.model.labels import Labels
 from edge_app.model.overall import Method, OverallScore, log_odds, method_of, probability_of
 from train.calibrate import logistic
@@ -74,7 +74,7 @@ def overall(
         "operating_points": points,
         "default_operating_point": DEFAULT_POINT,
         "raised": {
-            "least": LEAST,
+            "least": RAISED_FROM,
             "times": TIMES,
             "validation": marks(targets, scores, labels, prevalence(targets)),
         },
@@ -87,11 +87,11 @@ def prevalence(targets: NDArray[np.uint8]) -> Floats:
 
 
 def raised(
-    scores: Floats, usually: Floats, times: float = TIMES, least: float = LEAST
+    scores: Floats, usually: Floats, times: float = TIMES, minimum: float = RAISED_FROM
 ) -> NDArray[np.bool_]:
     """Scores (N, F) and usual frequencies (F,) → which are raised (N, F); see `decisions.mark`."""
     probable, usual = map(np.vectorize(shown, otypes=[float]), (scores, usually))
-    marked: NDArray[np.bool_] = (usually > 0) & (probable >= least) & (probable >= times * usual)
+    marked: NDArray[np.bool_] = (usually > 0) & (probable >= minimum) & (probable >= times * usual)
     return marked
 
 

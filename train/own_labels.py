@@ -22,7 +22,7 @@ from train.errors import DatasetError
 from train.labels import NIH, LabelSet
 from train.written_file import read_written
 
-MOST: Final = 64
+MAX_LABELS: Final = 64
 LONGEST: Final = 64
 KEYS: Final = ("labels", "normal", "exclusive")
 HOW: Final = "give --labels FILE with a name a line, that of 0 first"
@@ -107,8 +107,10 @@ def require_names(where: str, names: Sequence[str], *, exclusive: bool = False) 
     Raises:
         DatasetError: the message begins with `where`.
     """
-    if not 1 <= len(names) <= MOST:
-        raise DatasetError(f"{where}: {len(names)} labels, not 1 to {MOST}: list those to train")
+    if not 1 <= len(names) <= MAX_LABELS:
+        raise DatasetError(
+            f"{where}: {len(names)} labels, not 1 to {MAX_LABELS}: list those to train"
+        )
     if exclusive and len(names) < 2:
         raise DatasetError(
             f"{where}: exclusive labels are two or more: add one, or exclusive=false"

@@ -16,14 +16,14 @@ from train.labels import OF_NIH, LabelSet
 Floats = NDArray[np.float64]
 
 
-def rankable(targets: NDArray[np.uint8], labels: LabelSet = OF_NIH, least: int = 1) -> list[int]:
-    """Channels of the findings with at least `least` positive and `least` negative images."""
-    return [i for i in labels.findings if enough(targets[:, i], least)]
+def rankable(targets: NDArray[np.uint8], labels: LabelSet = OF_NIH, minimum: int = 1) -> list[int]:
+    """Channels of the findings with at least `minimum` positive and `minimum` negative images."""
+    return [i for i in labels.findings if enough(targets[:, i], minimum)]
 
 
-def enough(truth: NDArray[Any], least: int) -> bool:
-    """Whether at least `least` of M images (0 or 1) are positive, and as many negative."""
-    return bool(least <= truth.sum() <= len(truth) - least)
+def enough(truth: NDArray[Any], minimum: int) -> bool:
+    """Whether at least `minimum` of M images (0 or 1) are positive, and as many negative."""
+    return bool(minimum <= truth.sum() <= len(truth) - minimum)
 
 
 def ranking_scores(logits: NDArray[np.float32], labels: LabelSet) -> Floats:
@@ -63,10 +63,10 @@ def macro_auroc(
     targets: NDArray[np.uint8],
     logits: NDArray[np.float32],
     labels: LabelSet = OF_NIH,
-    least: int = 1,
+    minimum: int = 1,
 ) -> float:
     """Mean AUROC over the `rankable` findings; NaN if there is none."""
-    findings = rankable(targets, labels, least)
+    findings = rankable(targets, labels, minimum)
     if not findings:
         return float("nan")
     ones = np.ones((1, len(targets)))

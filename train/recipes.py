@@ -15,7 +15,7 @@ LSE: Final = "lse"
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a training run does, besides the data.
+    """Everything that decides what a training run does, apart from the data.
 
     Attributes:
         network: a name in `networks.NETWORKS`.
@@ -203,7 +203,7 @@ RECIPES: Final[dict[str, Recipe]] = {
     "cxr-lite0-fine": replace(ENLARGED, epochs=8, seed=5),
     "cxr-cnn28": replace(CNN28, distil=0.7, seed=3),
 }
-"""Recipes by name; docs/lab-book.md tells what else was tried."""
+"""Recipes by name; docs/lab-book.md lists what else was tried."""
 
 SHIPPED: Final = ("cxr-lite0-128", "cxr-lite0-fine", "cxr-cnn28")
 """The recipes of the models that come with this project."""

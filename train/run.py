@@ -253,9 +253,9 @@ def refit(
         raise RunError(f"{validated} was not validated on this data set's validation")
     require_trainable(recipe, training, None)
     training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
-    anew = ("auxiliary", "own", "further")
+    renewed = ("auxiliary", "own", "further")
     facts = {
-        **{key: value for key, value in before.items() if key not in anew},
+        **{key: value for key, value in before.items() if key not in renewed},
         "train": dataset_facts(training, FINAL_SPLIT),
         **further_facts(training),
         "refit_of": hashlib.sha256((validated / run_config.FILE).read_bytes()).hexdigest(),
@@ -291,7 +291,7 @@ def _write_or_check_config(
 ) -> None:
     """Write `config.json`, or refuse to resume a run with another configuration.
 
-    A folder without a finished epoch and without a kept network is begun anew.
+    A folder without a finished epoch and without a kept network is started again.
     """
     config = run / run_config.FILE
     empty = not finished_epochs(run / "backup") and not (run / "kept.weights.h5").exists()

@@ -47,7 +47,7 @@ class Source:
 
         Args:
             labels: of the run.
-            new_head: begin the labels' channels anew even if the labels agree.
+            new_head: reset the labels' channels even if the labels agree.
         """
         same = (self.labels.names, self.labels.head) == (labels.names, labels.head)
         return replace(
@@ -58,8 +58,8 @@ class Source:
         """Whether it was trained on a data set's validation and test patients, by split.
 
         This is known only if its training images are a part of this data set, by their digest, or
-        if the same images validated it and all else it learned from is stated to be apart. What
-        its teachers and its own source may know, it may know as well.
+        if the same images validated it and everything else it learned from is stated to be apart.
+        What its teachers and its own source may know, it may know as well.
         """
         dataset = self.facts["dataset"]
         found = known_patients(dataset, cached, self.recipe.patients)

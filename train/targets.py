@@ -69,10 +69,10 @@ def image_weights(recipe: Recipe, cached: Cached) -> NDArray[np.float32] | None:
 
 def auxiliary_names(recipe: Recipe, table: pd.DataFrame) -> tuple[str, ...]:
     """The `AUXILIARY` targets that the images have; none if the recipe does not use any."""
-    return tuple(name for name in AUXILIARY if recipe.auxiliary and _is_told(table, name))
+    return tuple(name for name in AUXILIARY if recipe.auxiliary and _is_known(table, name))
 
 
-def _is_told(table: pd.DataFrame, name: str) -> bool:
+def _is_known(table: pd.DataFrame, name: str) -> bool:
     if name not in table:
         return False
     if name == "age":

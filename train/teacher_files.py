@@ -44,7 +44,7 @@ Floats = NDArray[np.float32]
 
 MODEL: Final = ".tflite"
 SCORES: Final = (".csv", ".npz", ".parquet")
-MOST_OFF: Final = 0.02
+MAX_OFF: Final = 0.02
 """How far from 1 the sum of exclusive labels' probabilities may be, since files round them."""
 
 
@@ -192,7 +192,7 @@ def _scores_file(source: Path, student: Cached, words: Iterator[str]) -> Teacher
 
     def scores(cached: Cached) -> Floats:
         names = cached.table["image"].tolist()
-        of_names = matched(source, found.told, names, cached.named)[: len(found.images)]
+        of_names = matched(source, found.all_images, names, cached.named)[: len(found.images)]
         places = {place: row for row, place in enumerate(of_names) if place is not None}
         missing = [name for place, name in enumerate(names) if place not in places]
         if missing:
@@ -218,7 +218,7 @@ def _probabilities(found: Scores, head: Head) -> NDArray[np.float64]:
     if head != "exclusive":
         return found.values
     sums = found.values.sum(axis=1)
-    wrong = np.flatnonzero(np.abs(sums - 1) > MOST_OFF)
+    wrong = np.flatnonzero(np.abs(sums - 1) > MAX_OFF)
     if len(wrong):
         raise DatasetError(
             f"{found.path}: probabilities of {found.images[wrong[0]]} add up to "
@@ -240,29 +240,29 @@ def _published(name: str, data: Path, limit: int | None, student: Cached) -> Tea
 
 
 def _known(
-    source: str, names: Sequence[str], wanted: LabelSet, head: Head | None = None
+    source: str, names: Sequence[str], requested: LabelSet, head: Head | None = None
 ) -> list[int | None]:
     """The place of each of the student's labels among a teacher's; None where it is missing.
 
     Args:
         source: begins the message of an error.
         names: the teacher's labels.
-        wanted: the student's labels.
+        requested: the student's labels.
         head: the teacher's; None where it is not known.
 
     Raises:
         RunError: the teacher knows none of them, or exclusive labels meet other labels.
     """
     places = {plain_name(name): place for place, name in enumerate(names) if name}
-    known = [places.get(plain_name(name)) for name in wanted.names]
+    known = [places.get(plain_name(name)) for name in requested.names]
     if all(place is None for place in known):
         raise RunError(
-            f"{source}: knows none of this run's labels ({', '.join(wanted.names[:5])}, …), but "
+            f"{source}: knows none of this run's labels ({', '.join(requested.names[:5])}, …), but "
             f"{', '.join(list(names)[:5])}: see --labels FILE"
         )
-    exclusive = wanted.head == "exclusive"
+    exclusive = requested.head == "exclusive"
     others = exclusive and (None in known or len(places) > len(known))
-    if (head is not None and head != wanted.head) or others:
+    if (head is not None and head != requested.head) or others:
         raise RunError(
             f"{source}: exclusive labels are taught by a teacher of the same exclusive labels, and "
             "others by one whose labels are not: see --labels FILE"

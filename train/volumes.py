@@ -13,12 +13,12 @@ from train.errors import DatasetError
 FIRST = ".001"
 
 
-def write_volumes(path: Path, data: bytes, most: int) -> list[Path]:
-    """Write `data` as `path`, or as pieces of at most `most` bytes; replaces what was there."""
+def write_volumes(path: Path, data: bytes, max_bytes: int) -> list[Path]:
+    """Write `data` as `path`, or as pieces of at most `max_bytes`; replaces what was there."""
     remove_volumes(path)
-    paths = [path] if len(data) <= most else _named(path, -(-len(data) // most))
+    paths = [path] if len(data) <= max_bytes else _named(path, -(-len(data) // max_bytes))
     for index, piece in enumerate(paths):
-        write_whole(piece, data[index * most : (index + 1) * most])
+        write_whole(piece, data[index * max_bytes : (index + 1) * max_bytes])
     return paths
 
 

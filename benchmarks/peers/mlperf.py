@@ -31,9 +31,9 @@ def main():
     question = json.load(sys.stdin)
     images = question["images"]
     classifier = opened(Cell(question["model"], backend="cpu").question())
-    least = classifier.model.input_spec.least
+    min_side = classifier.model.input_spec.min_side
 
-    read = partial(read_source, least=least, digest=False)
+    read = partial(read_source, min_side=min_side, digest=False)
 
     def classify(paths):
         tally = classify_all(

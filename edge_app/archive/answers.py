@@ -35,7 +35,7 @@ def answers(
         ModelError: the model fails.
     """
     by = origin(classifier)
-    read = partial(read_any, least=classifier.model.input_spec.least)
+    read = partial(read_any, min_side=classifier.model.input_spec.min_side)
     scored = score_all(sources, classifier, read, classified_only, limits, workers)
     with closing(scored):
         for source, answer in scored:

@@ -103,13 +103,13 @@ def _opened(work: Work) -> tuple[Classifier, Limits]:
     found = work.classifier.session.backend.identity()
     if found != work.computes:
         raise RuntimeUnavailableError(
-            f"{here}: computes with {_told(found)}, and this machine with "
-            f"{_told(work.computes)}: install the same, or name one with --backend"
+            f"{here}: computes with {_identity_text(found)}, and this machine with "
+            f"{_identity_text(work.computes)}: install the same, or name one with --backend"
         )
     return work.classifier, work.limits
 
 
-def _told(identity: dict[str, Any]) -> str:
+def _identity_text(identity: dict[str, Any]) -> str:
     return " ".join(str(value) for value in identity.values() if isinstance(value, str))
 
 

@@ -56,7 +56,7 @@ class Listing:
             if parts == 1 or place_of(printable(name), parts) == part - 1:
                 yield name
 
-    def another(self) -> Listing:
+    def copy(self) -> Listing:
         """The same sources, to be gone through once more."""
         return Listing(self.folders, self.lists, self.null, self.shard, self.out)
 

@@ -74,8 +74,8 @@ def _subject(stated: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
     shards = sorted(str(each["shard"]) for _, each in stated)
     total = int(shards[0].partition("/")[2])
     if total > 1 or any(shard != WHOLE for shard in shards):
-        wanted = [f"{part + 1}/{total}" for part in range(total)]
-        missing = [shard for shard in wanted if shard not in shards]
+        expected = [f"{part + 1}/{total}" for part in range(total)]
+        missing = [shard for shard in expected if shard not in shards]
         if missing or len(shards) != total:
             raise ReportError(
                 f"the shards are {', '.join(shards[:20])}: name each of {total} once"
@@ -91,8 +91,8 @@ def _require_once(parts: Sequence[Path]) -> int:
     keys.sort()
     twice = keys[1:][keys[1:] == keys[:-1]]
     if len(twice):
-        wanted = set(twice.tolist())
-        name = next(name for name in rows.names(parts) if _short(name) in wanted)
+        repeated = set(twice.tolist())
+        name = next(name for name in rows.names(parts) if _short(name) in repeated)
         raise ReportError(f"{len(twice)} sources are in two of the archives, such as {name}")
     return count
 

@@ -77,7 +77,7 @@ def _entries(system: Any, path: str) -> Iterator[dict[str, Any]]:
         yield from entries
 
 
-def read_any(source: str, limits: Limits, least: int | None = None) -> Radiograph:
+def read_any(source: str, limits: Limits, min_side: int | None = None) -> Radiograph:
     """The radiograph in a file or at an address.
 
     Raises:
@@ -85,11 +85,11 @@ def read_any(source: str, limits: Limits, least: int | None = None) -> Radiograp
         DatasetError: its place cannot be reached, which says nothing of the image.
     """
     if not is_address(source):
-        return read_source(source, limits, least)
+        return read_source(source, limits, min_side)
     system, path = _opened(source)
     try:
         with system.open(path, "rb") as file:
-            return read_image(file, limits, least)
+            return read_image(file, limits, min_side)
     except ImageError:
         raise
     except FileNotFoundError:

@@ -82,8 +82,8 @@ class Store:
         self.answered = sum(rows.count(part) for part in parts)
         self._pending: set[bytes] = set()
         self._held, self._keys = rows.Rows(), list[bytes]()
-        self._told: dict[str, Any] = {}
-        self._wanting, self._want = 0, ""
+        self._shared: dict[str, Any] = {}
+        self._unanswered, self._example = 0, ""
         self._seen = Seen(self.folder, parts)
         try:
             self._begin()
@@ -106,8 +106,8 @@ class Store:
             OutputError: it cannot be written; what was there before is safe.
         """
         if answer.get("error", {}).get("kind") == MachineError.kind:
-            self._wanting += 1
-            self._want = f"{answer['file']}: {answer['error']['message']}"
+            self._unanswered += 1
+            self._example = f"{answer['file']}: {answer['error']['message']}"
             return
         self._journal.append(self._news(answer))
         self._take(answer)
@@ -120,9 +120,9 @@ class Store:
         Raises:
             MachineError: some are not, because the machine lacked what it takes to read them.
         """
-        if self._wanting:
+        if self._unanswered:
             raise MachineError(
-                f"sources not answered: {self._wanting}, such as {self._want}: {HOW_TO_GO_ON}"
+                f"sources not answered: {self._unanswered}, such as {self._example}: {HOW_TO_GO_ON}"
             )
         if self._held:
             self._finish_part()
@@ -165,19 +165,19 @@ class Store:
         news = {
             key: value
             for key, value in answer.items()
-            if not (key in SHARED and key in self._told and self._told[key] == value)
+            if not (key in SHARED and key in self._shared and self._shared[key] == value)
         }
-        self._told.update((key, news[key]) for key in SHARED if key in news)
+        self._shared.update((key, news[key]) for key in SHARED if key in news)
         return news
 
     def _begin(self) -> None:
         """Begin the journal of the next part, or go on with it."""
         about = {"kind": f"{KIND} journal", "part": self._number, "archive": self._subject}
         self._journal = Journal(self._path("journal"), about)
-        self._told.clear()
+        self._shared.clear()
         for news in self._journal.records:
-            self._take({**self._told, **news})
-            self._told.update((key, news[key]) for key in SHARED if key in news)
+            self._take({**self._shared, **news})
+            self._shared.update((key, news[key]) for key in SHARED if key in news)
         self._journal.records.clear()
 
     def _finish_part(self) -> None:

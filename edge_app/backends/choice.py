@@ -86,7 +86,7 @@ def is_shipped(model: ModelFile) -> bool:
 
 
 def _untried(model: ModelFile, fault: Fault) -> Fault:
-    """The fault of a foreign model that cannot be tried: untried, it may end the process."""
+    """The fault of an imported model that cannot be tried: untried, it may end the process."""
     return Fault(
         UNTRIED,
         f"{fault.message}; {model.path} is no shipped model, and is not used untried: close other "
@@ -100,7 +100,7 @@ def choose(model: ModelFile, options: BackendOptions, again: bool = False) -> Ch
     Args:
         model: to be run.
         options: the user's.
-        again: try each backend anew, whatever is remembered.
+        again: try each backend again, whatever is remembered.
 
     Raises:
         UsageError: there is no backend of this name.

@@ -32,9 +32,9 @@ def find(name: str) -> Path | None:
         cache = read_bounded(LINKER_CACHE, MAX_CACHE_BYTES)
     except UnreadableError:
         cache = b""
-    wanted = name.encode()
+    encoded = name.encode()
     cached = (
-        re.findall(rb"(/[^\0]*/" + re.escape(wanted) + rb")\0", cache) if wanted in cache else []
+        re.findall(rb"(/[^\0]*/" + re.escape(encoded) + rb")\0", cache) if encoded in cache else []
     )
     paths = [*named, *map(os.fsdecode, cached)]
     found = [Path(path) for path in paths if os.path.isfile(path)]

@@ -28,7 +28,7 @@ from edge_app.model.model_file import read
 
 ENOUGH_SECONDS = 0.05
 ENOUGH_RUNS = 3
-MOST_SECONDS = 0.5
+MAX_SECONDS = 0.5
 
 
 def main(question: str) -> None:
@@ -88,7 +88,7 @@ def _milliseconds(session: Session) -> float:
     session.run(tensor)
     times: list[float] = []
     while (spent := sum(times)) < ENOUGH_SECONDS or len(times) < ENOUGH_RUNS:
-        if spent > MOST_SECONDS:
+        if spent > MAX_SECONDS:
             break
         begun = time.perf_counter()
         session.run(tensor)

@@ -23,7 +23,7 @@ from edge_app.core.errors import (
     OutputError,
     not_loaded,
 )
-from edge_app.core.want import NO_MEMORY, want_of
+from edge_app.core.shortage import NO_MEMORY, shortage_of
 
 COMMANDS: Final = (
     *("classify", "archive", "evaluate", "calibrate", "drift", "compare", "benchmark", "doctor"),
@@ -34,7 +34,7 @@ COMMANDS: Final = (
 GROUPS: Final = ("models",)
 """Each is a module of its name, with an `app` of commands."""
 
-LEAST_MEMORY: Final = 256 << 20
+MIN_MEMORY: Final = 256 << 20
 """Bytes of address space that numpy, Pillow and a small model take, and a small picture."""
 
 
@@ -101,11 +101,11 @@ def _short_of_memory() -> int:
     import resource
 
     allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if allowed == resource.RLIM_INFINITY or allowed >= LEAST_MEMORY:
+    if allowed == resource.RLIM_INFINITY or allowed >= MIN_MEMORY:
         return 0
     complain(
         f"out of memory: {allowed >> 20} MiB are allowed (ulimit -v), "
-        f"{LEAST_MEMORY >> 20} are the least"
+        f"{MIN_MEMORY >> 20} are the least"
     )
     return EXIT_MODEL
 
@@ -148,8 +148,10 @@ def _run(app: typer.Typer, arguments: Sequence[str], program: str | None) -> int
             sys.stdout.flush()
             return ended.code if isinstance(ended.code, int) else EXIT_DONE
     except OSError as error:  # reading files has errors of its own: this is printing
-        want = want_of(error)  # or a module, or a file of the package, that was needed only now
-        if want:
-            raise MachineError(want) from None
+        shortage = shortage_of(
+            error
+        )  # or a module, or a file of the package, that was needed only now
+        if shortage:
+            raise MachineError(shortage) from None
         raise OutputError(f"cannot write the output: {error.strerror}") from None
     return EXIT_DONE

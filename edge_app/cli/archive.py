@@ -31,7 +31,7 @@ from edge_app.model.shipped import DEFAULT_MODEL
 if TYPE_CHECKING:
     from edge_app.archive.answers import Answering
     from edge_app.archive.listing import Listing
-    from edge_app.archive.told import Progress
+    from edge_app.archive.progress import Progress
     from edge_app.classifier import Classifier
 
 MERGE: Final = "merge"
@@ -134,14 +134,14 @@ def _answering(
 
 
 def _progress(listing: Listing) -> Progress:
-    from edge_app.archive.told import Progress
+    from edge_app.archive.progress import Progress
 
-    again = None if STANDARD_INPUT in listing.lists else listing.another()
+    again = None if STANDARD_INPUT in listing.lists else listing.copy()
     return Progress(again, complain, SECONDS if sys.stderr.isatty() else SECONDS_UNSEEN)
 
 
 def _ended(out: Path, listing: Listing) -> int:
-    from edge_app.archive.told import summary_of
+    from edge_app.archive.progress import summary_of
 
     summary = summary_of(out)
     print(summary.text())
@@ -152,7 +152,7 @@ def _ended(out: Path, listing: Listing) -> int:
 
 def _merge(folders: list[Path], out: Path) -> int:
     from edge_app.archive.merge import merge
-    from edge_app.archive.told import summary_of
+    from edge_app.archive.progress import summary_of
 
     if not folders:
         raise UsageError("merge ARCHIVE...: name the folders that are to be put together")

@@ -166,8 +166,8 @@ def _reader(
     from edge_app.pipeline.reader import read_source
 
     spec = classifier.model.input_spec
-    least = None if whole or film else spec.least
-    read: Reader[str] = partial(read_source, least=least, digest=digest, decoder=decoder)
+    min_side = None if whole or film else spec.min_side
+    read: Reader[str] = partial(read_source, min_side=min_side, digest=digest, decoder=decoder)
     if camera is not None:
         from edge_app.film.camera import camera_reader
 

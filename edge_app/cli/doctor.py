@@ -38,6 +38,6 @@ def doctor(
     if settings or INSTALLED.is_file():
         from edge_app.clinic.check import examined
 
-        box = examined(settings or INSTALLED, beside=True)._asdict()
+        box = examined(settings or INSTALLED, as_visitor=True)._asdict()
     options = BackendOptions(chosen(backend, runtime, delegate))
     raise typer.Exit(examination.examine(options, json, box))

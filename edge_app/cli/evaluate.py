@@ -139,15 +139,15 @@ def evaluate(
     with decoding(isolate, workers, limits) as decoder:
         classifier = open_classifier(model, per_label(operating_point), options, site=site)
         exclusive = classifier.model.head == "exclusive"
-        wanted = part(load(folder, classifier.labels, labels, exclusive=exclusive), split, limit)
-        place = out or Path(f"{classifier.model.name}-{wanted.split}.json")
+        selection = part(load(folder, classifier.labels, labels, exclusive=exclusive), split, limit)
+        place = out or Path(f"{classifier.model.name}-{selection.split}.json")
         second = _second(second_reference, group or [])
         more: dict[str, Any] = {"retest": retest, "limits": limits, "workers": workers}
-        made = _written(wanted, classifier, place, second=second, decoder=decoder, **more)
-    raise typer.Exit(_told(made, place, json))
+        made = _written(selection, classifier, place, second=second, decoder=decoder, **more)
+    raise typer.Exit(_printed(made, place, json))
 
 
-def _told(made: Report, place: Path, json: bool) -> int:
+def _printed(made: Report, place: Path, json: bool) -> int:
     """The exit code, once the report is printed."""
     from edge_app.evaluation.report_text import summary
 
@@ -156,9 +156,9 @@ def _told(made: Report, place: Path, json: bool) -> int:
     return EXIT_INPUT if made.content["dataset"]["left_out"]["images"] else EXIT_DONE
 
 
-def _require_none(given: dict[str, object], scores: Path | None) -> None:
+def _require_none(excluded: dict[str, object], scores: Path | None) -> None:
     """Refuse what would be passed over."""
-    for name, value in given.items():
+    for name, value in excluded.items():
         if value:
             words = "excludes" if scores else "belongs to"
             raise UsageError(f"{name} {words} --scores")
@@ -183,15 +183,15 @@ def _of_scores(
         raise UsageError("--label: the labels are those of --points-of")
     if labels:
         exclusive = options.exclusive or bool(like and like.head == "exclusive")
-        told = truth.read(labels, normal, exclusive=exclusive)
+        ground_truth = truth.read(labels, normal, exclusive=exclusive)
     elif like:
-        told = truth.of_report(like)
+        ground_truth = truth.of_report(like)
     else:
         raise UsageError("--labels FILE: which of the scored images bear which labels?")
     place = out or Path(f"{scores.stem}.json")
-    made = of_scores.report_of(scores, told, options, like)
+    made = of_scores.report_of(scores, ground_truth, options, like)
     of_scores.write(made, place)
-    return _told(made, place, json)
+    return _printed(made, place, json)
 
 
 def _require_json(out: Path | None) -> None:
@@ -199,7 +199,7 @@ def _require_json(out: Path | None) -> None:
         raise UsageError(f"--out {out}: a report's name ends in .json")
 
 
-def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) -> Report:
+def _written(selection: Part, classifier: Classifier, place: Path, **options: Any) -> Report:
     """The report, written; after Ctrl-C it is said how to go on."""
     from edge_app.evaluation.evaluate import evaluate as write_report
     from edge_app.evaluation.evaluate import journal_of
@@ -207,7 +207,7 @@ def _written(wanted: Part, classifier: Classifier, place: Path, **options: Any) 
 
     try:
         return write_report(
-            wanted, classifier, place, progress=_progress(), say=complain, **options
+            selection, classifier, place, progress=_progress(), say=complain, **options
         )
     except KeyboardInterrupt:
         complain(f"interrupted: what was answered is in {journal_of(place)}; {HOW_TO_GO_ON}")

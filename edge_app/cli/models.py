@@ -10,7 +10,7 @@ import typer
 from edge_app.backends.options import BackendOptions
 from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import JsonOption, ThreadsOption
-from edge_app.core.trust import MOST
+from edge_app.core.trust import MAX_SERIAL
 from edge_app.model.shipped import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -89,7 +89,10 @@ def models_sign(
     serial: Annotated[
         int | None,
         typer.Option(
-            min=0, max=MOST, metavar="N", help="Higher than before; default: seconds since 1970."
+            min=0,
+            max=MAX_SERIAL,
+            metavar="N",
+            help="Higher than before; default: seconds since 1970.",
         ),
     ] = None,
 ) -> None:

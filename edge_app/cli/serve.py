@@ -56,8 +56,8 @@ def serve(
     """Receive radiographs as a DICOM node, from a folder or on a page, and give the answers."""
     from edge_app.clinic.settings import read_settings
 
-    given = (urgent, password, token, forget)
-    if sum((check, status, purge, *(each is not None for each in given))) > 1:
+    actions = (urgent, password, token, forget)
+    if sum((check, status, purge, *(each is not None for each in actions))) > 1:
         raise UsageError(
             "--check, --status, --urgent, --purge, --password, --token and --forget exclude each "
             "other"
@@ -69,7 +69,7 @@ def serve(
         return
     known = read_settings(settings)
     if status or urgent is not None:
-        _beside(known, urgent)
+        _inspect(known, urgent)
     elif purge:
         _purge(known.spool, unfinished)
     elif any(each is not None for each in (password, token, forget)):
@@ -85,7 +85,7 @@ def _account(known: Settings, password: str | None, token: str | None, forget: s
     if known.users is None:
         raise UsageError(f"{known.file}: users is missing: say in which file users are kept")
     if password is not None:
-        accounts.set_password(known.users, password, _asked_password())
+        accounts.set_password(known.users, password, _read_password())
         print(f"{password} may sign in")
     elif token is not None:
         print(accounts.set_token(known.users, token))
@@ -93,7 +93,7 @@ def _account(known: Settings, password: str | None, token: str | None, forget: s
         raise UsageError(f"{known.users}: there is no {forget!r}")
 
 
-def _asked_password() -> str:
+def _read_password() -> str:
     """Twice from a person; the first line of standard input from a program."""
     import getpass
     import sys
@@ -130,7 +130,7 @@ def _serve(known: Settings) -> None:
     Box(known).run()
 
 
-def _beside(known: Settings, urgent: int | None) -> None:
+def _inspect(known: Settings, urgent: int | None) -> None:
     """Look into the spool of a box, whether it runs or not."""
     from edge_app.clinic.status import lines
 

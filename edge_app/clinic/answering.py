@@ -77,7 +77,7 @@ class Worker(threading.Thread):
         self._keeper = Keeper(spool, results, events, lambda: origin(self._classifier))
         self._apart = Apart(self._keeper, settings, self._stopping, isolated=decoder is not None)
         self._in_hand: Image | None = None
-        self._failures, self._wanting = 0, 0
+        self._failures, self._shortages = 0, 0
         self._rests_until = 0.0
 
     def stop(self) -> None:
@@ -126,10 +126,10 @@ class Worker(threading.Thread):
     def _answer_all(self) -> None:
         spec = self._classifier.model.input_spec
         whole = any(self.results.heatmaps.values())
-        least = None if whole else spec.least
+        min_side = None if whole else spec.min_side
 
         def read(image: Image, limits: Limits) -> Radiograph:
-            return self._read(image, limits, least)
+            return self._read(image, limits, min_side)
 
         score = classified if whole else classified_only
         limits = self.settings.limits
@@ -144,7 +144,7 @@ class Worker(threading.Thread):
                 self._keeper.keep(image, refusal, self._provenance, self._began)
             else:
                 self._keep(image, *outcome)
-            self._in_hand, self._failures, self._wanting = None, 0, 0
+            self._in_hand, self._failures, self._shortages = None, 0, 0
 
     def _put_off(self, image: Image, error: MachineError) -> None:
         """Others may need less, and are answered at once; those that were put off wait a little
@@ -152,9 +152,9 @@ class Worker(threading.Thread):
         is_tried_again = self._keeper.put_off(image, error, self._began)
         self._in_hand = None
         if is_tried_again:
-            self._wanting += 1
+            self._shortages += 1
             now = time.monotonic()
-            rest = pause_after(self._wanting, LONGEST_REST)
+            rest = pause_after(self._shortages, LONGEST_REST)
             self._rests_until = now + max(rest, SHARE_OF_OTHERS * (now - self._began))
 
     def _keep(self, image: Image, seen: Radiograph, findings: Findings) -> None:
@@ -177,26 +177,26 @@ class Worker(threading.Thread):
             self._began = time.monotonic()
             yield image
 
-    def _read(self, image: Image, limits: Limits, least: int | None) -> Radiograph:
+    def _read(self, image: Image, limits: Limits, min_side: int | None) -> Radiograph:
         """See `read_image`; the bytes that are decoded are those that came."""
         self._provenance = None
         fresh = self.spool.fresh.take(image.path)
         if fresh is not None:
-            return self._decoded(image, fresh, limits, least)
+            return self._decoded(image, fresh, limits, min_side)
         data = read_unchecked(image.path, limits)
         same = self._digests.submit(require_same, data, image.entrance, image.sha256)
         try:
-            return self._decoded(image, data, limits, least)
+            return self._decoded(image, data, limits, min_side)
         finally:
             same.result()  # what else is wrong with other bytes is not told
 
     def _decoded(
-        self, image: Image, data: bytes | Pieces, limits: Limits, least: int | None
+        self, image: Image, data: bytes | Pieces, limits: Limits, min_side: int | None
     ) -> Radiograph:
         """The picture in an image's file, and what ties a result to it."""
         self._provenance = self._keeper.provenance(image, data)
         if size_of(data) > limits.max_bytes:
             raise ImageTooLargeError(f"is larger than {limits.max_bytes} bytes")
-        seen = self._decode(data, limits, least, digest=False)
+        seen = self._decode(data, limits, min_side, digest=False)
         seen.facts["sha256"] = image.sha256
         return seen

@@ -30,8 +30,8 @@ from edge_app.clinic.spool import Image
 from edge_app.clinic.statements import CHANGED, decided_by
 from edge_app.core import sandbox
 from edge_app.core.errors import EdgeCxrError, ImageError, MachineError, ModelError
+from edge_app.core.shortage import KILLED
 from edge_app.core.site_place import NONE
-from edge_app.core.want import KILLED
 from edge_app.pipeline.sources import STANDARD_INPUT
 
 SECONDS: Final = 300
@@ -41,7 +41,7 @@ TICK: Final = 0.5
 ENDING_SECONDS: Final = 30
 """For which it is waited for when the box ends: then its image waits for the next start."""
 
-MOST_TRIES: Final = 5
+MAX_TRIES: Final = 5
 
 OUTSIDE: Final = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 """Ends that no image causes: a service manager sends these to all processes of the box."""
@@ -161,7 +161,7 @@ class Apart:
         answer = _object_in(printed)
         if answer is None:
             self._tries[image.id] += 1
-            if self._tries[image.id] >= MOST_TRIES:
+            if self._tries[image.id] >= MAX_TRIES:
                 tries = self._tries.pop(image.id)
                 return self._ends(image, f"was tried {tries} times and could not be answered")
             self._suspect(image, f"exit code {code} of a process of its own")
@@ -196,12 +196,12 @@ class Apart:
         end = time.monotonic() + SECONDS
         # In memory, and not through a pipe: `communicate` does not go on giving it what it was
         # interrupted in.
-        with open(os.memfd_create("picture", os.MFD_CLOEXEC), "w+b") as given:
-            given.write(data)
-            given.seek(0)
+        with open(os.memfd_create("picture", os.MFD_CLOEXEC), "w+b") as picture:
+            picture.write(data)
+            picture.seek(0)
             process = subprocess.Popen(
                 line,
-                stdin=given,
+                stdin=picture,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,

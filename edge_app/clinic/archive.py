@@ -111,9 +111,9 @@ class Archive:
         entity = Requestor(ae_title=to.calling)
         entity.acse_timeout = entity.connection_timeout = CONNECT_SECONDS
         entity.dimse_timeout = entity.network_timeout = ANSWER_SECONDS
-        wanted = (COMPREHENSIVE_3D_SR, *((SECONDARY_CAPTURE,) if to.heatmap else ()))
+        classes = (COMPREHENSIVE_3D_SR, *((SECONDARY_CAPTURE,) if to.heatmap else ()))
         entity.requested_contexts = [  # one each, so that both may be accepted
-            build_context(sop_class, syntax) for sop_class in wanted for syntax in NATIVE
+            build_context(sop_class, syntax) for sop_class in classes for syntax in NATIVE
         ]
         try:
             tls = (client_context(to.tls), to.host) if to.tls else None

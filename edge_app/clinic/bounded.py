@@ -245,11 +245,11 @@ class BoundedUpperLayer(WaitingUpperLayer):
 
     Attributes:
         why: the association is aborted; None where nothing has said so.
-        told: its peer has been told.
+        informed: its peer has been told.
     """
 
     why: str | None = None
-    told = False
+    informed = False
 
     def why_aborted(self) -> str:
         """Why the association is aborted."""
@@ -265,7 +265,7 @@ class BoundedUpperLayer(WaitingUpperLayer):
             raise
         finally:
             why = self.why or (BROKEN if messages.message is not None else None)
-            if why and not self.told:
+            if why and not self.informed:
                 messages.bounds.tell(self.assoc, why)
             messages.let_go()
 

@@ -110,7 +110,7 @@ class Box:
         self.store = opened(settings.spool)
         audit = settings.spool / AUDIT if settings.audit else None
         self.events = Events(self.store.salt, audit)
-        self.spool = Spool(self.store, settings.least_free)
+        self.spool = Spool(self.store, settings.min_free)
         self.deliveries = Deliveries(self.store)
         self._clock = Clock(self.store)
         self._decoders: Decoders | None = None
@@ -374,7 +374,7 @@ def open_classifier(settings: Settings) -> Classifier:
 
     options = BackendOptions(settings.backend, workers=settings.workers)
     model = read(locate(settings.model))
-    if model.origin is not None and model.origin.asked_for:
+    if model.origin is not None and model.origin.signature_missing:
         complain(f"{model.path}: {model.origin.words}")
     site = read_site(settings.site) if settings.site else None
     return Classifier(model, settings.operating_point, options, site=site)

@@ -48,17 +48,17 @@ class Finding(NamedTuple):
     remark: str
 
 
-def examined(file: Path, *, beside: bool = False) -> Finding:
+def examined(file: Path, *, as_visitor: bool = False) -> Finding:
     """Look at a settings file and at this machine.
 
     Args:
-        beside: who asks is not who runs the box: a spool that they cannot see is no fault.
+        as_visitor: who asks is not who runs the box: a spool that they cannot see is no fault.
     """
     try:
         settings = read_settings(file)
     except EdgeCxrError as error:
         return Finding((str(error),), "")
-    if beside and _is_hidden(settings.spool):
+    if as_visitor and _is_hidden(settings.spool):
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     seen = _looked_at(settings.spool)
     found = tuple(f"{file}: {fault}" for fault in faults(settings, seen))
@@ -124,10 +124,10 @@ def faults(settings: Settings, seen: Looked | None = None) -> Iterator[str]:
 
 def missing(settings: Settings) -> Iterator[str]:
     """One line for each package that the settings need and that is not installed."""
-    wanted: tuple[str, ...] = EXTRA if settings.node or settings.receivers else ()
-    wanted += EXTRA_OF_PAGE if settings.page else ()
-    wanted += EXTRA_OF_METRICS if settings.metrics else ()
-    for name in dict.fromkeys(wanted):
+    required: tuple[str, ...] = EXTRA if settings.node or settings.receivers else ()
+    required += EXTRA_OF_PAGE if settings.page else ()
+    required += EXTRA_OF_METRICS if settings.metrics else ()
+    for name in dict.fromkeys(required):
         if importlib.util.find_spec(name) is None:
             yield f"{name} is not installed: pip install 'edge-cxr[clinic]'"
 
@@ -147,10 +147,10 @@ def _spool(settings: Settings, seen: Looked | None) -> Iterator[str]:
     for fault in (seen or _looked_at(settings.spool)).faults:
         yield f"spool: {fault}"
     free = shutil.disk_usage(place).free
-    if free < settings.least_free:
+    if free < settings.min_free:
         yield (
             f"spool: {free >> 20} MiB of the disk are free, less than least_free_mb = "
-            f"{settings.least_free >> 20}: no image would be accepted"
+            f"{settings.min_free >> 20}: no image would be accepted"
         )
 
 

@@ -28,7 +28,7 @@ PUT_BACK: Final = (
 )
 """What is to be done where it is damaged or gone: images that it does not know are taken again."""
 
-LEAST_FREE: Final = 64 << 10
+MIN_FREE: Final = 64 << 10
 """Bytes of the disk below which a database that cannot be opened is not called damaged."""
 
 READINGS: Final = """
@@ -177,7 +177,7 @@ def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
         with suppress(sqlite3.Error):
             connection.close()
         if isinstance(error, sqlite3.Error):
-            if shutil.disk_usage(path.parent).free < LEAST_FREE:
+            if shutil.disk_usage(path.parent).free < MIN_FREE:
                 raise SpoolFullError(
                     f"{path.parent}: its disk is full: make room; what is in it stays"
                 ) from None

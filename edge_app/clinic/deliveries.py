@@ -62,14 +62,14 @@ class Deliveries:
             "AND name = delivery.document) ORDER BY id LIMIT ?",
             *(receiver, len(without) + AT_ONCE),
         )
-        wanted = [row["id"] for row in waiting if row["id"] not in without][:AT_ONCE]
-        wanted = self._no_more_than_fit(wanted)
+        selected = [row["id"] for row in waiting if row["id"] not in without][:AT_ONCE]
+        selected = self._no_more_than_fit(selected)
         rows = self.store.rows(
             "SELECT delivery.*, identity, sha256, content FROM delivery "
             "JOIN image ON image.id = delivery.image "
             "JOIN document ON document.image = delivery.image AND name = document "
-            f"WHERE delivery.id IN ({', '.join('?' * len(wanted))}) ORDER BY delivery.id",
-            *wanted,
+            f"WHERE delivery.id IN ({', '.join('?' * len(selected))}) ORDER BY delivery.id",
+            *selected,
         )
         return [
             Delivery(

@@ -45,7 +45,7 @@ Value = str | int | float | bool | None
 Hearer = Callable[[str, Mapping[str, Value]], None]
 
 
-class Told(NamedTuple):
+class PastEvent(NamedTuple):
     """An event that was told, at a time in seconds since 1970."""
 
     time: float
@@ -68,7 +68,7 @@ class Events:
 
     def __init__(self, salt: bytes, audit: Path | None = None, out: TextIO | None = None) -> None:
         self.salt, self.audit_file, self.out = salt, audit, out or sys.stderr
-        self.troubles: deque[Told] = deque(maxlen=REMEMBERED)
+        self.troubles: deque[PastEvent] = deque(maxlen=REMEMBERED)
         self.hearers: list[Hearer] = []
         self._lock = threading.Lock()
         self._dated = "JOURNAL_STREAM" not in os.environ  # the journal has its own times
@@ -81,7 +81,7 @@ class Events:
     def tell(self, event: str, /, **facts: Value) -> None:
         """One line: the event's name, and what belongs to it as ``key=value``."""
         if event in TROUBLE:
-            self.troubles.append(Told(time.time(), event, facts))
+            self.troubles.append(PastEvent(time.time(), event, facts))
         for hear in self.hearers:
             hear(event, facts)
         words = [_now()] if self._dated else []

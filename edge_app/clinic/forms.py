@@ -131,11 +131,11 @@ class FormBook:
 
 def _made(kinds: Sequence[Kind]) -> list[bytes]:
     line = [sys.executable, "-m", "edge_app.clinic.make_forms"]
-    asked = json.dumps([kind.text() for kind in kinds])
+    request = json.dumps([kind.text() for kind in kinds])
     try:
         done = subprocess.run(
             line,
-            input=asked,
+            input=request,
             capture_output=True,
             text=True,
             timeout=SECONDS,

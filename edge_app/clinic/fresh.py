@@ -15,13 +15,13 @@ from edge_app.core.pieces import Pieces, size_of
 from edge_app.core.resources import memory
 
 SHARE: Final = 16
-MOST: Final = 64 << 20
+MAX_BYTES: Final = 64 << 20
 """Of the memory, and bytes, that images may take here: others are read when their turn comes."""
 
 
 def room() -> int:
     """Bytes of images that this machine may have in memory."""
-    return min(memory() // SHARE, MOST)
+    return min(memory() // SHARE, MAX_BYTES)
 
 
 class Look(NamedTuple):
@@ -42,11 +42,11 @@ class Fresh:
     """Files that are on the disk, and in memory until they are taken.
 
     Args:
-        most: bytes of all of them.
+        maximum: bytes of all of them.
     """
 
-    def __init__(self, most: int) -> None:
-        self._left = most
+    def __init__(self, maximum: int) -> None:
+        self._left = maximum
         self._kept: dict[Path, tuple[Pieces, Look]] = {}
         self._lock = threading.Lock()
 

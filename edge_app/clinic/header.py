@@ -150,7 +150,7 @@ def read_header(data: bytes | Pieces, syntax: str | None = None) -> Header:
     """
     file = _MeteredBytes(data) if isinstance(data, bytes) else _MeteredPieces(data)
     try:
-        dataset = _parse(file, syntax, _wanted(), PIXEL_DATA)
+        dataset = _parse(file, syntax, _all_tags(), PIXEL_DATA)
         came = _as_came(dataset)  # before pydicom decodes any of it
         return Header(_sound(dataset), came)
     except HeaderError:
@@ -242,7 +242,7 @@ def bare(header: Header) -> Header:
     return Header(made, header.came)
 
 
-def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int) -> Dataset:
+def _parse(file: _Metered, syntax: str | None, tags: frozenset[int], end: int) -> Dataset:
     """Elements of these tags; none from the tag `end` on is looked at."""
     from pydicom.filereader import read_dataset
     from pydicom.uid import UID
@@ -250,7 +250,7 @@ def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int)
     seen: set[int] = set()
 
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
-        if int(tag) in wanted:
+        if int(tag) in tags:
             if length > MAX_VALUE_BYTES:
                 raise HeaderError(f"is damaged: element {tag} has {length} bytes")
             if int(tag) in seen:  # of which an archive may take the other one
@@ -268,12 +268,12 @@ def _parse(file: _Metered, syntax: str | None, wanted: frozenset[int], end: int)
     return read_dataset(
         *(file, uid.is_implicit_VR, uid.is_little_endian),
         stop_when=stop_when,
-        specific_tags=list(wanted),
+        specific_tags=list(tags),
     )
 
 
 @cache
-def _wanted() -> frozenset[int]:
+def _all_tags() -> frozenset[int]:
     """Tags of all that is named above."""
     from pydicom.datadict import tag_for_keyword
 

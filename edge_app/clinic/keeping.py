@@ -12,9 +12,9 @@ from edge_app.clinic.gist import gist
 from edge_app.clinic.header import HeaderError
 from edge_app.clinic.kept import LostError
 from edge_app.clinic.results import Provenance, Results
+from edge_app.clinic.retries import MIN_SECONDS
 from edge_app.clinic.settings import NODE, WATCH, in_settings
 from edge_app.clinic.spool import Document, Image, Spool
-from edge_app.clinic.wants import LEAST_SECONDS
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.pieces import Pieces
 from edge_app.pipeline.json_answer import refused
@@ -53,8 +53,8 @@ class Keeper:
 
     def refused(self, image: Image, error: ImageError) -> Mapping[str, Any]:
         """The answer that an image cannot be read."""
-        told = type(error)(in_settings(str(error)))
-        return cast("Mapping[str, Any]", refused(name_of(image), told, self.by()))
+        reworded = type(error)(in_settings(str(error)))
+        return cast("Mapping[str, Any]", refused(name_of(image), reworded, self.by()))
 
     def keep(
         self,
@@ -113,7 +113,7 @@ class Keeper:
             return True
         self.events.tell("image-given-up", why=why, number=image.id)
         last = MachineError(
-            f"{why} (tried for {LEAST_SECONDS / 60:.0f} minutes or more): then send it again"
+            f"{why} (tried for {MIN_SECONDS / 60:.0f} minutes or more): then send it again"
         )
         self.keep(image, self.refused(image, last), None, began)
         return False

@@ -26,7 +26,7 @@ LOST: Final = "lost"
 UNJUDGED: Final = (LOST, MachineError.kind)
 """Kinds of answers that are of the box alone: the image is taken anew when it comes again."""
 
-BESIDE: Final = 1 << 20
+HEADER_ROOM: Final = 1 << 20
 """Bytes of a file that the box itself has put beside the data set, and more."""
 
 LENGTH: Final = slice(140, 144)
@@ -73,7 +73,7 @@ def read_unchecked(path: Path, limits: Limits) -> bytes:
         MachineError: it cannot be read now, and was written when it came.
     """
     try:
-        return read_bounded(path, limits.max_bytes + BESIDE)
+        return read_bounded(path, limits.max_bytes + HEADER_ROOM)
     except TooLargeError:
         raise LostError(CHANGED) from None
     except UnreadableError as error:

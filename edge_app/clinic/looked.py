@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from edge_app.clinic.database import PUT_BACK, VERSION
-from edge_app.clinic.remembered import another
+from edge_app.clinic.remembered import other_spool
 from edge_app.clinic.results import FORMS
 from edge_app.clinic.store import DATABASE, IMAGES, LOCK, LOG, alone, in_use
 
@@ -95,10 +95,10 @@ def _in_database(spool: Path, end: float) -> list[str]:
     try:
         # SQLite would make a file beside it where nothing tells that nobody writes.
         if not in_use(spool) and not had_shared and not _size(spool / LOG):
-            found = _asked(spool, "immutable=1", end)
+            found = _complaints(spool, "immutable=1", end)
             if not found or not in_use(spool):
                 return found  # else a box has started and written meanwhile
-        return _asked(spool, "mode=ro", end)
+        return _complaints(spool, "mode=ro", end)
     finally:
         if not had_shared:
             with alone(spool) as is_alone:  # a box that starts has one of its own
@@ -106,7 +106,7 @@ def _in_database(spool: Path, end: float) -> list[str]:
                     (spool / SHARED).unlink(missing_ok=True)
 
 
-def _asked(spool: Path, mode: str, end: float) -> list[str]:
+def _complaints(spool: Path, mode: str, end: float) -> list[str]:
     """What the database says, opened in one of SQLite's modes."""
     path = spool / DATABASE
     address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?{mode}"
@@ -117,7 +117,7 @@ def _asked(spool: Path, mode: str, end: float) -> list[str]:
             timer.daemon = True
             timer.start()
             try:
-                return list(_told(database, spool, end))
+                return list(_found(database, spool, end))
             finally:
                 timer.cancel()
                 timer.join()
@@ -126,7 +126,7 @@ def _asked(spool: Path, mode: str, end: float) -> list[str]:
         return [f"{path}: is damaged, or its disk fails ({error}): {PUT_BACK}"]
 
 
-def _told(database: sqlite3.Connection, spool: Path, end: float) -> Iterator[str]:
+def _found(database: sqlite3.Connection, spool: Path, end: float) -> Iterator[str]:
     path = spool / DATABASE
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
@@ -140,7 +140,7 @@ def _told(database: sqlite3.Connection, spool: Path, end: float) -> Iterator[str
     if not version:  # nothing is in it yet
         return
     for (salt,) in database.execute("SELECT value FROM fact WHERE name = 'salt'").fetchall():
-        if why := another(spool, bytes(salt)):
+        if why := other_spool(spool, bytes(salt)):
             yield why
     waits = "SELECT id, file, bytes FROM image WHERE answered IS NULL"
     gone = set()

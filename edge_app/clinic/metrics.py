@@ -66,13 +66,13 @@ class Metrics:
             }
         )
         self.registry.register(self)
-        events.hearers.append(self._told)
+        events.hearers.append(self._count)
 
     def close(self) -> None:
         """Let go of the database."""
         self.worklist.close()
 
-    def _told(self, event: str, facts: Mapping[str, Value]) -> None:
+    def _count(self, event: str, facts: Mapping[str, Value]) -> None:
         self._events.labels(event).inc()
         seconds = facts.get("seconds")
         if event == "answered" and isinstance(seconds, float):
@@ -106,7 +106,7 @@ class Metrics:
         yield GaugeMetricFamily(
             "edge_cxr_disk_least_free_bytes",
             "Below which new images are refused",
-            value=self.settings.least_free,
+            value=self.settings.min_free,
         )
 
     def describe(self) -> Iterator[GaugeMetricFamily]:

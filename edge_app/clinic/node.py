@@ -148,7 +148,7 @@ class DicomNode:
     def _sent(self, event: Event) -> None:
         """Of all that is sent to peers: tell of an association that is aborted from here."""
         if event.data[0] == A_ABORT:
-            event.assoc.dul.told = True
+            event.assoc.dul.informed = True
             self._broken(event.assoc, event.assoc.dul.why_aborted())
 
     def _broken(self, association: Association, why: str) -> None:
@@ -171,8 +171,10 @@ class DicomNode:
             return self._store(event, peer, host)
         except Exception as error:  # which nobody foresaw: its own text may name patients
             why = f"it fails here ({type(error).__name__})"
-            wants = isinstance(error, MemoryError)
-            return self._refuse(peer, host, OUT_OF_RESOURCES if wants else PROCESSING_FAILURE, why)
+            no_memory = isinstance(error, MemoryError)
+            return self._refuse(
+                peer, host, OUT_OF_RESOURCES if no_memory else PROCESSING_FAILURE, why
+            )
         finally:
             event.assoc.dimse.handled()
 

@@ -51,17 +51,17 @@ def opened(spool: Path) -> Store:
     if why := gone(spool):
         raise SpoolError(why)
     store = Store(spool)
-    if why := another(spool, store.salt):
+    if why := other_spool(spool, store.salt):
         store.close()
         raise SpoolError(why)
     return store
 
 
-def another(spool: Path, salt: bytes) -> str | None:
+def other_spool(spool: Path, salt: bytes) -> str | None:
     """That a spool is not the one that was here; None where it is, or nothing is known."""
     for note in _notes(spool):
         with suppress(OSError):
-            if note.read_bytes() != _told(spool, salt):
+            if note.read_bytes() != _note_text(spool, salt):
                 return (
                     f"{spool}: is another spool than the one that was here: mount its disk; to go "
                     f"on with this one, remove {note}"
@@ -77,7 +77,7 @@ def remember(store: Store) -> None:
     """
     note = next(_notes(store.folder))
     if not os.path.lexists(note) and not _is_in_memory(store.folder):
-        _keep(note, _told(store.folder, store.salt))
+        _keep(note, _note_text(store.folder, store.salt))
 
 
 def unmounted(folder: Path) -> str | None:
@@ -118,7 +118,7 @@ def _mount_notes(folder: Path) -> Iterator[Path]:
     return (note.with_suffix(".mount") for note in _notes(folder))
 
 
-def _told(spool: Path, salt: bytes) -> bytes:
+def _note_text(spool: Path, salt: bytes) -> bytes:
     """What a note says: which spool, by its salt, and where."""
     which = hashlib.sha256(b"spool" + salt).hexdigest()
     return f"{which}\n{os.path.abspath(spool)}\n".encode(errors="surrogateescape")

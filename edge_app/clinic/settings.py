@@ -168,7 +168,7 @@ class Settings(NamedTuple):
     Attributes:
         site: what the model's answers mean here; None where it decides as it came.
         users: the file of those who may come in over HTTP; None where there is none.
-        least_free: bytes of the spool's disk below which new images are refused.
+        min_free: bytes of the spool's disk below which new images are refused.
         keep: seconds for which finished images are kept.
         isolate: whether processes of their own decode images.
     """
@@ -180,7 +180,7 @@ class Settings(NamedTuple):
     operating_point: str | None
     backend: str
     workers: int
-    least_free: int
+    min_free: int
     keep: float
     audit: bool
     isolate: bool
@@ -218,7 +218,7 @@ class _Table:
 
     def __init__(self, file: Path, name: str, content: Mapping[str, Any]) -> None:
         self.file, self.name, self.content = file, name, content
-        self._asked: set[str] = set()
+        self._known_keys: set[str] = set()
 
     def wrong(self, key: str, what: str) -> SettingsError:
         place = f"[{self.name}] {key}" if self.name else key
@@ -230,12 +230,12 @@ class _Table:
         if value is not None:
             return value
         if default is None:
-            slip = get_close_matches(key, self.content.keys() - self._asked, 1, ALIKE)
+            slip = get_close_matches(key, self.content.keys() - self._known_keys, 1, ALIKE)
             raise self.wrong(*((slip[0], _unknown([key])) if slip else (key, "is missing")))
         return default
 
     def maybe(self, key: str, kind: type[Kind]) -> Kind | None:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key)
         if kind is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
@@ -244,16 +244,16 @@ class _Table:
         words = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
         raise self.wrong(key, f"must be {words[kind]}")
 
-    def number(self, key: str, default: float, least: float, most: float) -> float:
+    def number(self, key: str, default: float, minimum: float, maximum: float) -> float:
         value = self.get(key, float, default)
-        if not least <= value <= most:
-            raise self.wrong(key, f"is {value:g}: give {least:g} to {most:g}")
+        if not minimum <= value <= maximum:
+            raise self.wrong(key, f"is {value:g}: give {minimum:g} to {maximum:g}")
         return value
 
-    def whole(self, key: str, default: int | None, least: int, most: int) -> int:
+    def whole(self, key: str, default: int | None, minimum: int, maximum: int) -> int:
         value = self.get(key, int, default)
-        if not least <= value <= most:
-            raise self.wrong(key, f"is {value}: give {least} to {most}")
+        if not minimum <= value <= maximum:
+            raise self.wrong(key, f"is {value}: give {minimum} to {maximum}")
         return value
 
     def matching(self, key: str, form: re.Pattern[str], what: str, default: str | None) -> str:
@@ -272,7 +272,7 @@ class _Table:
         return self.file.parent.absolute() / value
 
     def texts(self, key: str) -> list[str] | None:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key)
         if value is None:
             return None
@@ -281,7 +281,7 @@ class _Table:
         return value
 
     def table(self, key: str) -> _Table | None:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key)
         if value is None:
             return None
@@ -290,7 +290,7 @@ class _Table:
         return _Table(self.file, f"{self.name}.{key}".strip("."), value)
 
     def tables(self, key: str) -> Sequence[_Table]:
-        self._asked.add(key)
+        self._known_keys.add(key)
         value = self.content.get(key, [])
         if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
             raise self.wrong(key, "must be tables")
@@ -298,11 +298,11 @@ class _Table:
 
     def done(self) -> None:
         """Complain of what nobody asked for."""
-        unknown = sorted(self.content.keys() - self._asked)
+        unknown = sorted(self.content.keys() - self._known_keys)
         if unknown:
-            free = self._asked - self.content.keys()
+            free = self._known_keys - self.content.keys()
             alike = get_close_matches(unknown[0], free, 1, ALIKE)
-            raise self.wrong(unknown[0], _unknown(alike, sorted(self._asked)))
+            raise self.wrong(unknown[0], _unknown(alike, sorted(self._known_keys)))
 
 
 def _unknown(alike: Sequence[str], known: Sequence[str] = ()) -> str:
@@ -336,7 +336,7 @@ def _settings(path: Path, table: _Table) -> Settings:
         operating_point=table.maybe("operating_point", str),
         backend=table.get("backend", str, AUTO),
         workers=table.whole("workers", 1, 1, 64),
-        least_free=table.whole("least_free_mb", 500, 0, 1 << 24) << 20,
+        min_free=table.whole("least_free_mb", 500, 0, 1 << 24) << 20,
         keep=table.number("keep_hours", 24, 0, 24 * 3660) * 3600,
         audit=table.get("audit", bool, True),
         isolate=table.get("isolate", bool, True),
@@ -407,11 +407,11 @@ def _node(table: _Table, receivers: Sequence[str]) -> Node:
 
 def _results(table: _Table, known: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
     """Who gets the results of an entrance."""
-    wanted = table.texts("results")
-    for name in wanted or ():
+    names = table.texts("results")
+    for name in names or ():
         if name not in known:
             raise table.wrong("results", f"names {name!r}, and there is no such [[receiver]]")
-    return tuple(default if wanted is None else wanted)
+    return tuple(default if names is None else names)
 
 
 def _page(table: _Table, users: Path | None, receivers: Sequence[str]) -> Page:

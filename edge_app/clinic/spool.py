@@ -23,10 +23,10 @@ from edge_app.clinic.fresh import Fresh, room
 from edge_app.clinic.gist import SCORED, Gist
 from edge_app.clinic.header import HeaderError, content_digest_of
 from edge_app.clinic.kept import UNJUDGED
+from edge_app.clinic.retries import Retries
 from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
-from edge_app.clinic.wants import Wants
 from edge_app.core.pieces import Pieces, size_of
 
 NEW: Final = "new"
@@ -127,7 +127,7 @@ class Spool:
 
     Args:
         store: where.
-        least_free: bytes of the disk below which no image is accepted.
+        min_free: bytes of the disk below which no image is accepted.
 
     Attributes:
         fresh: images that were accepted and not yet taken, as far as there is room in memory.
@@ -135,12 +135,12 @@ class Spool:
             taken anew when it comes again. None: whatever decided an answer, it stands.
     """
 
-    def __init__(self, store: Store, least_free: int = 0) -> None:
-        self.store, self.least_free = store, least_free
+    def __init__(self, store: Store, min_free: int = 0) -> None:
+        self.store, self.min_free = store, min_free
         self.fresh = Fresh(room())
         self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
-        self._wants = Wants()
+        self._retries = Retries()
         self._last_before = int(store.value("SELECT coalesce(max(id), 0) FROM image"))
 
     def accept(self, offered: Offered) -> Receipt:
@@ -263,15 +263,15 @@ class Spool:
         """Nothing, where so many bytes more can be accepted.
 
         Raises:
-            SpoolFullError: less than `least_free` would be left.
+            SpoolFullError: less than `min_free` would be left.
         """
-        if self.store.free() - size < self.least_free:
+        if self.store.free() - size < self.min_free:
             raise self._full()
 
     def _full(self) -> SpoolFullError:
         return SpoolFullError(
             f"{self.store.folder}: {self.store.free() >> 20} MiB of its disk are free, less than "
-            f"the {self.least_free >> 20} MiB to be left: make room, or set least_free_mb"
+            f"the {self.min_free >> 20} MiB to be left: make room, or set least_free_mb"
         )
 
     def _enter(
@@ -373,7 +373,7 @@ class Spool:
         with self.store.changed:
             row = self._next(again)
             if row is None and wait > 0 and not stopped():
-                soonest = self._wants.soonest(self._in_hand) if again else None
+                soonest = self._retries.soonest(self._in_hand) if again else None
                 self.store.changed.wait(wait if soonest is None else min(wait, max(0, soonest)))
                 row = self._next(again)
             if row is None or stopped():
@@ -392,21 +392,21 @@ class Spool:
         return image._replace(differs=any(row["differs"] for row in rows))
 
     def _next(self, again: bool) -> sqlite3.Row | None:
-        for number in self._wants.due(self._in_hand) if again else ():
+        for number in self._retries.due(self._in_hand) if again else ():
             waiting = "SELECT * FROM image WHERE id = ? AND answered IS NULL"
             for row in self.store.rows(waiting, number):
                 return row
-            self._wants.forget(number)  # it was removed
+            self._retries.forget(number)  # it was removed
         rows = self.store.rows(
             "SELECT * FROM image WHERE answered IS NULL ORDER BY urgent DESC, id LIMIT ?",
-            len(self._in_hand) + len(self._wants) + 1,
+            len(self._in_hand) + len(self._retries) + 1,
         )
         return next((row for row in rows if self._is_free(row)), None)
 
     def _is_free(self, row: sqlite3.Row) -> bool:
         """Whether nobody has it, and it is not put off; somebody may want it all the same."""
         return row["id"] not in self._in_hand and (
-            row["urgent"] > 0 or row["id"] not in self._wants
+            row["urgent"] > 0 or row["id"] not in self._retries
         )
 
     def postpone(self, image: Image) -> None:
@@ -437,7 +437,7 @@ class Spool:
             SpoolError: the database fails, and it is still in hand.
         """
         with self.store.changed:
-            pause = self._wants.add(image.id)
+            pause = self._retries.add(image.id)
             if pause is None:
                 return None
             with self.store.transaction(synced=False) as database:
@@ -471,7 +471,7 @@ class Spool:
             SpoolError: it is not kept, and the image is still in the hand of who took it.
         """
         now = time.time()
-        wanted = [
+        deliveries = [
             (image.id, receiver, document.name)
             for document in documents
             for receiver in document.receivers
@@ -481,7 +481,7 @@ class Spool:
                 kept = database.execute(
                     "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
                     "score = ?, map = ? WHERE id = ? AND answered IS NULL AND differs = ?",
-                    (answer, now, None if wanted else now, *gist, image.id, image.differs),
+                    (answer, now, None if deliveries else now, *gist, image.id, image.differs),
                 )
                 waits = "SELECT 1 FROM image WHERE id = ? AND answered IS NULL"
                 if not kept.rowcount and database.execute(waits, (image.id,)).fetchone():
@@ -492,10 +492,11 @@ class Spool:
                         [(image.id, each.name, each.content) for each in documents],
                     )
                     database.executemany(
-                        "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)", wanted
+                        "INSERT INTO delivery (image, receiver, document) VALUES (?, ?, ?)",
+                        deliveries,
                     )
             self._in_hand.discard(image.id)
-            self._wants.forget(image.id)
+            self._retries.forget(image.id)
             self.store.changed.notify_all()
         return True
 

@@ -19,9 +19,9 @@ def lines(store: Store, settings: Settings) -> Iterator[str]:
         f"images: {counts['waiting']} wait to be answered, {unsent} answered ones to be "
         f"delivered, {counts['finished']} are finished"
     )
-    free, least = store.free() >> 20, settings.least_free >> 20
-    refusing = ": new images are refused" if free < least else ""
-    yield f"disk: {free} MiB free, of which {least} are to be left{refusing}"
+    free, min_free = store.free() >> 20, settings.min_free >> 20
+    refusing = ": new images are refused" if free < min_free else ""
+    yield f"disk: {free} MiB free, of which {min_free} are to be left{refusing}"
     known = [each.name for each in settings.receivers] + ([WATCH] if settings.watch else [])
     deliveries = Deliveries(store)
     for name in [*known, *sorted(deliveries.receivers() - {*known})]:

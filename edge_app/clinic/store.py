@@ -196,9 +196,9 @@ class Store:
         Raises:
             UnsyncedError: a power cut may undo some of it.
         """
-        wanted = self._written
+        target = self._written
         with self._syncing:
-            if self._synced >= wanted:
+            if self._synced >= target:
                 return
             reached = self._written
             try:

@@ -35,9 +35,9 @@ from edge_app.clinic.header import sop_instance
 from edge_app.clinic.remembered import remember_mount, unmounted
 from edge_app.clinic.settings import WATCH, Watch
 from edge_app.clinic.spool import KNOWN, Offered, Spool
-from edge_app.core.files import UnreadableError, WantError, read_bounded
+from edge_app.core.files import ShortageError, UnreadableError, read_bounded
 from edge_app.core.plain_text import is_utf8
-from edge_app.core.want import FAILING
+from edge_app.core.shortage import FAILING
 
 TICK: Final = 0.5
 """Seconds between two looks at the folder."""
@@ -221,7 +221,7 @@ class WatchFolder(threading.Thread):
         looks: list[_Look] = []  # of what was read, which its path may not lead to any more
         try:
             data = self._content(path, looks)
-        except WantError as error:  # no fault of the file's
+        except ShortageError as error:  # no fault of the file's
             raise SpoolError(f"{self.watch.folder}: an image {error}") from None
         except UnreadableError as error:
             reason = str(error)
@@ -255,7 +255,7 @@ class WatchFolder(threading.Thread):
 
         Raises:
             UnreadableError: why it is put aside.
-            WantError: the machine cannot read any now.
+            ShortageError: the machine cannot read any now.
         """
         if not is_utf8(path.name):
             raise UnreadableError("its name is not UTF-8: rename it")
@@ -323,13 +323,13 @@ class Outbox:
             aside.mkdir(exist_ok=True)
         if are_one(aside, self.folder):  # an image would be moved onto itself, and then be gone
             raise UndeliveredError(f"{aside}: is the watched folder: give another", refused=True)
-        wanted = aside / delivery.identity
-        if there.is_another(sha256) and digest_of(wanted, self.max_bytes) != sha256:
+        aimed = aside / delivery.identity
+        if there.is_different(sha256) and digest_of(aimed, self.max_bytes) != sha256:
             # Under the same name they would be taken for those of the one that is there now.
-            target = beside(wanted, sha256[:12])
-            rename_own(wanted, target, texts)
+            target = suffixed(aimed, sha256[:12])
+            rename_own(aimed, target, texts)
         else:
-            target = free_place(wanted, sha256, self.max_bytes, texts)
+            target = free_place(aimed, sha256, self.max_bytes, texts)
         for ending, text in texts.items():
             keep(named(target, ending), text)
         move(image, target, there, sha256, self.max_bytes)
@@ -371,8 +371,8 @@ class Outbox:
         with suppress(OSError):
             digest = digest_of(hidden, self.max_bytes)
             if digest:
-                wanted = self.done / name, self.folder / ASIDE / name
-                places = *wanted, *(beside(each, digest[:12]) for each in wanted)
+                aimed = self.done / name, self.folder / ASIDE / name
+                places = *aimed, *(suffixed(each, digest[:12]) for each in aimed)
                 return any(digest_of(each, self.max_bytes) == digest for each in places)
         return False
 
@@ -392,7 +392,7 @@ def digest_of(path: Path, max_bytes: int) -> str | None:
     """
     try:
         return hashlib.sha256(read_bounded(path, max_bytes)).hexdigest()
-    except WantError as error:  # a disk or share may fail in this file alone, see `OF_ONE`
+    except ShortageError as error:  # a disk or share may fail in this file alone, see `OF_ONE`
         number = errno.EBUSY if FAILING in str(error) else errno.ENOMEM
         raise OSError(number, str(error)) from None
     except UnreadableError:
@@ -404,26 +404,26 @@ def named(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def free_place(wanted: Path, sha256: str, max_bytes: int, texts: Mapping[str, bytes]) -> Path:
+def free_place(aimed: Path, sha256: str, max_bytes: int, texts: Mapping[str, bytes]) -> Path:
     """A path for an image and its texts, by the endings of their names: no other image is
     overwritten, nor a text of one that somebody has taken away already."""
-    if os.path.lexists(wanted):
-        is_free = digest_of(wanted, max_bytes) == sha256
+    if os.path.lexists(aimed):
+        is_free = digest_of(aimed, max_bytes) == sha256
     else:
-        places = ((named(wanted, ending), text) for ending, text in texts.items())
+        places = ((named(aimed, ending), text) for ending, text in texts.items())
         # One that cannot be read is another's, too, and keeps nobody waiting.
         is_free = all(not os.path.lexists(place) or holds(place, text) for place, text in places)
-    return wanted if is_free else beside(wanted, sha256[:12])
+    return aimed if is_free else suffixed(aimed, sha256[:12])
 
 
-def rename_own(wanted: Path, target: Path, texts: Mapping[str, bytes]) -> None:
+def rename_own(aimed: Path, target: Path, texts: Mapping[str, bytes]) -> None:
     """Rename what was written before the image was replaced by another one: by an earlier try to
     move it, or before a kill."""
-    if os.path.lexists(wanted):
+    if os.path.lexists(aimed):
         return
     for ending, text in texts.items():
-        if holds(named(wanted, ending), text):
-            os.replace(named(wanted, ending), named(target, ending))
+        if holds(named(aimed, ending), text):
+            os.replace(named(aimed, ending), named(target, ending))
 
 
 def holds(path: Path, content: bytes) -> bool:
@@ -466,7 +466,7 @@ class _Found(NamedTuple):
     sha256: str | None = None
     fault: OSError | None = None
 
-    def is_another(self, sha256: str) -> bool:
+    def is_different(self, sha256: str) -> bool:
         """Whether it is something else than the file of this digest."""
         return self.look is not None and self.fault is None and self.sha256 != sha256
 
@@ -552,22 +552,22 @@ def put_back(path: Path, place: Path) -> None:
             if os.path.samestat(path.lstat(), place.lstat()):  # a kill has come after the link
                 path.unlink()
                 return
-            place = beside(place, secrets.token_hex(4))
+            place = suffixed(place, secrets.token_hex(4))
         os.rename(path, place)
         return
     path.unlink()
 
 
-def beside(path: Path, part: str) -> Path:
+def suffixed(path: Path, part: str) -> Path:
     """A path whose name differs by a part put to it, and leaves room for that of a reason."""
     ending = f"-{part}{path.suffix}"
     return path.with_name(shortened(path.stem, LONGEST_ASIDE - len(os.fsencode(ending))) + ending)
 
 
-def shortened(name: str, most: int) -> str:
+def shortened(name: str, max_bytes: int) -> str:
     """A name of so many bytes at most."""
     data = os.fsencode(name)
-    return name if len(data) <= most else data[:most].decode(errors="ignore")
+    return name if len(data) <= max_bytes else data[:max_bytes].decode(errors="ignore")
 
 
 def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
@@ -586,7 +586,7 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
     target = folder / path.name
     others = (target, named(target, ANSWER), named(target, REASON))
     if len(os.fsencode(path.name)) > LONGEST_ASIDE or any(map(os.path.lexists, others)):
-        target = beside(target, secrets.token_hex(4))
+        target = suffixed(target, secrets.token_hex(4))
     said = write_reason(target, reason)
     try:
         os.replace(path, target)

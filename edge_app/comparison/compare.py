@@ -233,7 +233,7 @@ class _Drawn:
             point: self._widened(
                 _with_interval(_share(cells, whole)[0], drawn[row]),
                 cells.shape[1] - exclusive,
-                least=0,
+                minimum=0,
             )
             for row, (point, cells) in enumerate(same.items())
         }
@@ -248,13 +248,13 @@ class _Drawn:
                     drawn[rows[point]] - drawn_again[row],
                 ),
                 same[point].shape[1] - exclusive,
-                least=-1,
+                minimum=-1,
             )
             for row, ((point, key), cells) in enumerate(again.items())
         }
 
-    def _widened(self, metric: Metric, labels: int, least: int) -> Metric:
-        """A mean over patients, in `least`..1, whose interval reaches as far as what is unseen.
+    def _widened(self, metric: Metric, labels: int, minimum: int) -> Metric:
+        """A mean over patients, in `minimum`..1, whose interval reaches as far as what is unseen.
 
         Every bootstrap sample repeats what all patients have in common, however few these are; and
         where next to none differ, nearly so.
@@ -262,7 +262,7 @@ class _Drawn:
         if metric["value"] is None or metric["low"] is None or metric["high"] is None:
             return metric
         more, value = unseen(self.count, max(1, labels)), metric["value"]
-        low = max(least, min(metric["low"], value - more))
+        low = max(minimum, min(metric["low"], value - more))
         high = min(1.0, max(metric["high"], value + more))
         return {"value": value, "low": round(low, 6), "high": round(high, 6)}
 
@@ -404,15 +404,15 @@ def _with_interval(value: float, drawn: Floats) -> Metric:
 
 def _proven(pairing: Pair, drawn: _Drawn, channel: int) -> Facts:
     """What one label of the reference rests on, and why that proves nothing, if so."""
-    bearing, others = int(drawn.bearing[channel]), int(drawn.others[channel])
+    positives, others = int(drawn.bearing[channel]), int(drawn.others[channel])
     exclusive = pairing.reference.head == "exclusive"
     deviation = _plain(spread(pairing.answers[0], channel, exclusive=exclusive))
     auroc = drawn.reference_auroc(channel)
     return {
-        "patients": {"with": bearing, "without": others},
+        "patients": {"with": positives, "without": others},
         "spread": deviation,
         "reference_auroc": auroc,
-        "not_proven": why_not_proven(bearing, others, deviation, auroc),
+        "not_proven": why_not_proven(positives, others, deviation, auroc),
     }
 
 
@@ -421,9 +421,9 @@ def _proven(pairing: Pair, drawn: _Drawn, channel: int) -> Facts:
 
 def _logit_difference(pairing: Pair) -> LogitDifference:
     """Over all labels, and the change of the reference's own logits on perturbed images."""
-    first, second = (_told(pairing, answers.logits) for answers in pairing.answers)
+    first, second = (_centred(pairing, answers.logits) for answers in pairing.answers)
     kept = pairing.reference.evaluated.retest
-    retest = {key: _told(pairing, logits.astype(np.float64)) for key, logits in kept.items()}
+    retest = {key: _centred(pairing, logits.astype(np.float64)) for key, logits in kept.items()}
     return {
         "rms": _rms(second - first),
         "largest": _plain(np.abs(second - first).max()),
@@ -431,7 +431,7 @@ def _logit_difference(pairing: Pair) -> LogitDifference:
     }
 
 
-def _told(pairing: Pair, logits: Floats) -> Floats:
+def _centred(pairing: Pair, logits: Floats) -> Floats:
     """Logits as far as they tell anything: of exclusive labels, without what all have in common."""
     if pairing.reference.head != "exclusive":
         return logits
@@ -446,7 +446,7 @@ def _rms(difference: Floats) -> Any:
 def _fidelity(pairing: Pair, channel: int) -> Facts:
     """How one label's logits differ, and how finely each model resolves it."""
     names = pairing.labels.names
-    first, second = (_told(pairing, answers.logits) for answers in pairing.answers)
+    first, second = (_centred(pairing, answers.logits) for answers in pairing.answers)
     one, other = first[:, channel], second[:, channel]
     correlations = [_correlation(first[:, k], other) for k in range(len(names))]
     own = correlations[channel]

@@ -202,16 +202,16 @@ def as_json(comparison: Comparison, verdicts: Iterable[GateResult]) -> str:
 def _reference(content: ComparisonDocument) -> list[GateResult]:
     """Whether the reference knows anything that a candidate could be held to."""
     proven = content["proven"]
-    auroc, most = proven["auroc"], proven["patients"]
+    auroc, patients = proven["auroc"], proven["patients"]
     constant = [row["label"] for row in content["labels"] if is_constant(row["spread"])]
     found = "not computable"
     if auroc["low"] is not None:
         found = _apart(decimal, auroc["low"], CHANCE)[0]
     return [
         _proof(
-            "reference_support", most >= MIN_PATIENTS, most, MIN_PATIENTS,
+            "reference_support", patients >= MIN_PATIENTS, patients, MIN_PATIENTS,
             "patients with, and without, the finding that most have",
-            str(most), f"≥ {MIN_PATIENTS}",
+            str(patients), f"≥ {MIN_PATIENTS}",
         ),
         _proof(
             "reference_auroc", above_chance(auroc), auroc["low"], CHANCE,

@@ -69,16 +69,16 @@ def above_chance(auroc: Metric) -> bool:
     return auroc["low"] is not None and auroc["low"] > CHANCE
 
 
-def why_not_proven(bearing: int, others: int, spread: float | None, auroc: Metric) -> str | None:
+def why_not_proven(positives: int, others: int, spread: float | None, auroc: Metric) -> str | None:
     """Why the reference proves nothing for a label; None where it does.
 
     Args:
-        bearing, others: how many patients have an image with it, and one without.
+        positives, others: how many patients have an image with it, and one without.
         spread: see `spread`; None where not computable.
         auroc: the reference's.
     """
-    if min(bearing, others) < MIN_PATIENTS:
-        count, which = min((bearing, "with it"), (others, "without it"))
+    if min(positives, others) < MIN_PATIENTS:
+        count, which = min((positives, "with it"), (others, "without it"))
         return f"too few patients {which} ({count})"
     if is_constant(spread):
         return "the reference's logits are constant"

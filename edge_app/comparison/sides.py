@@ -52,17 +52,17 @@ def sides(
                 "--labels, --label and --normal are for two files of scores: the report says which "
                 "image bears what"
             )
-        told = truth.of_report(known)
+        ground_truth = truth.of_report(known)
         return (
-            first or report_of(cast("Path", reference), told, options, known, UNSEEN),
-            second or report_of(cast("Path", candidate), told, options, known, UNSEEN),
+            first or report_of(cast("Path", reference), ground_truth, options, known, UNSEEN),
+            second or report_of(cast("Path", candidate), ground_truth, options, known, UNSEEN),
         )
     if labels is None:
         raise UsageError("--labels FILE: which of the scored images bear which labels?")
-    told = truth.read(labels, normal, exclusive=bool(options and options.exclusive))
-    first = report_of(cast("Path", reference), told, options, None, UNSEEN)
-    told = with_patients(told, first)
-    second = report_of(cast("Path", candidate), told, options, first, UNSEEN)
+    ground_truth = truth.read(labels, normal, exclusive=bool(options and options.exclusive))
+    first = report_of(cast("Path", reference), ground_truth, options, None, UNSEEN)
+    ground_truth = with_patients(ground_truth, first)
+    second = report_of(cast("Path", candidate), ground_truth, options, first, UNSEEN)
     return first, second
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from edge_app.core.want import want_of
+from edge_app.core.shortage import shortage_of
 
 PIECE = 1 << 24
 """Bytes read at once from a file of unknown size."""
@@ -29,7 +29,7 @@ class UnreadableError(Exception):
     """Why a file cannot be read, as the end of a sentence that begins with its name."""
 
 
-class WantError(UnreadableError):
+class ShortageError(UnreadableError):
     """The machine lacks memory or descriptors to read any file; this one may be fine."""
 
 
@@ -51,7 +51,7 @@ def read_bounded(
 
     Raises:
         UnreadableError: it cannot be opened, is no regular file, or is larger than `max_bytes`.
-        WantError: memory or descriptors do not suffice.
+        ShortageError: memory or descriptors do not suffice.
     """
     try:
         if not isinstance(source, (str, os.PathLike)):
@@ -79,9 +79,9 @@ def read_bounded(
     except PermissionError:
         raise UnreadableError("no permission to read it: check its owner and mode") from None
     except (OSError, ValueError, MemoryError) as error:
-        want = want_of(error)
-        if want:
-            raise WantError(f"could not be read: {want}") from None
+        shortage = shortage_of(error)
+        if shortage:
+            raise ShortageError(f"could not be read: {shortage}") from None
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableError(f"cannot be read: {reason}") from None
     if len(data) > max_bytes:
@@ -89,9 +89,9 @@ def read_bounded(
     return data
 
 
-def _rest(descriptor: int, most: int) -> Iterator[bytes]:
-    while most > 0 and (piece := os.read(descriptor, min(most, PIECE))):
-        most -= len(piece)
+def _rest(descriptor: int, max_bytes: int) -> Iterator[bytes]:
+    while max_bytes > 0 and (piece := os.read(descriptor, min(max_bytes, PIECE))):
+        max_bytes -= len(piece)
         yield piece
 
 

@@ -65,9 +65,9 @@ def rounded(share: float) -> float:
 
     A share between 0 and 1 never becomes 0 or 1, and two shares never swap their order.
     """
-    least = 10.0**-DECIMALS
+    smallest = 10.0**-DECIMALS
     near = round(float(share), DECIMALS)
-    return min(max(near, least), 1 - least) if 0 < share < 1 else near
+    return min(max(near, smallest), 1 - smallest) if 0 < share < 1 else near
 
 
 def percent(share: float, digits: int = 1, sign: str = " %") -> str:
@@ -88,9 +88,9 @@ def decimal(share: float, digits: int = 3) -> str:
 
 def _short_of(whole: int, number: float, digits: int) -> str:
     """A number with these digits, unless they would say none or all of the whole, and it is not."""
-    text, least = f"{number:.{digits}f}", 10.0**-digits
+    text, smallest = f"{number:.{digits}f}", 10.0**-digits
     if 0 < number < whole and float(text) == 0:
-        return f"< {least:.{digits}f}"
+        return f"< {smallest:.{digits}f}"
     if 0 < number < whole and float(text) == whole:
-        return f"> {whole - least:.{digits}f}"
+        return f"> {whole - smallest:.{digits}f}"
     return text

@@ -21,7 +21,7 @@ def cores() -> int:
 
 
 def memory(groups: Path = CGROUPS, own: Path = OWN_GROUPS) -> int:
-    """Bytes: the least of the machine's memory and of the limits that hold for this process."""
+    """Bytes: the smallest of the machine's memory and of the limits that hold for this process."""
     import resource
 
     found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_of_groups(groups, own)]
@@ -42,7 +42,7 @@ def _of_groups(groups: Path, own: Path) -> Iterator[int]:
         lines = []
     for line in ("0::/", *lines):
         _, controllers, path = (*line.split(":", 2), "", "")[:3]
-        if controllers == "":  # version 2, alone or beside version 1
+        if controllers == "":  # version 2, alone or with version 1
             places = [(groups, "memory.max"), (groups / "unified", "memory.max")]
         elif "memory" in controllers.split(","):
             places = [(groups / "memory", "memory.limit_in_bytes")]

@@ -282,11 +282,11 @@ def limit_memory(more: int) -> None:
     """Let this process take at most `more` bytes of further address space; disable core dumps."""
     with open("/proc/self/statm", "rb") as file:
         pages = int(file.read().split()[0])
-    most = pages * resource.getpagesize() + more
+    limit = pages * resource.getpagesize() + more
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     if hard != resource.RLIM_INFINITY:
-        most = min(most, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -331,8 +331,8 @@ def _restrict_files(readable: Iterable[str]) -> bool:
         for path in readable:
             with suppress(OSError):
                 place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-                given = READ_FILE | (READ_FOLDER if os.path.isdir(path) else 0)
-                call(LANDLOCK_ADD, rules, 1, struct.pack("=Qi", given, place), 0)
+                access = READ_FILE | (READ_FOLDER if os.path.isdir(path) else 0)
+                call(LANDLOCK_ADD, rules, 1, struct.pack("=Qi", access, place), 0)
                 os.close(place)
         return bool(call(LANDLOCK_RESTRICT, rules, 0) == 0)
     finally:

@@ -32,10 +32,10 @@ OPERATIONS: Final = 1 << 22
 MEMORY: Final = 1 << 26
 """scrypt's costs for a new key's password: 64 MiB, and about a second on a small machine."""
 
-MOST_MEMORY: Final = 1 << 30
+MAX_MEMORY: Final = 1 << 30
 """The most memory that a key's password may take: as much as minisign's own."""
 
-MOST_ALLOWED: Final = (1 << 31) - 2
+MAX_ALLOWED: Final = (1 << 31) - 2
 """The library's limit, since it takes a little more memory than stated."""
 
 Password = Callable[[], str]
@@ -92,7 +92,7 @@ def read(path: Path, password: Password) -> SecretKey:
     salt, work, secret = data[6:38], (data[38:46], data[46:54]), data[54:]
     if data[2:4] == SCRYPT:
         operations, memory = (int.from_bytes(each, "little") for each in work)
-        if memory > MOST_MEMORY or operations > 1 << 26:
+        if memory > MAX_MEMORY or operations > 1 << 26:
             raise UsageError(f"{path}: asks for more memory than a password needs")
         secret = _masked(secret, password(), salt, operations, memory)
         if secret[72:] != _checksum(secret):
@@ -166,7 +166,7 @@ def _checksum(secret: bytes) -> bytes:
 def _masked(secret: bytes, password: str, salt: bytes, operations: int, memory: int) -> bytes:
     n, p = _costs(operations, memory)
     mask = hashlib.scrypt(
-        password.encode(), salt=salt, n=n, r=8, p=p, maxmem=MOST_ALLOWED, dklen=len(secret)
+        password.encode(), salt=salt, n=n, r=8, p=p, maxmem=MAX_ALLOWED, dklen=len(secret)
     )
     return bytes(one ^ other for one, other in zip(secret, mask, strict=True))
 
@@ -175,6 +175,6 @@ def _costs(operations: int, memory: int) -> tuple[int, int]:
     """scrypt's N and p by libsodium's rule for the costs that a key states (r is 8)."""
     operations = max(operations, 32768)
     quick = operations < memory // 32
-    most = operations // 32 if quick else memory // 1024
-    n = 1 << next(power for power in range(1, 63) if 1 << power > most // 2)
+    limit = operations // 32 if quick else memory // 1024
+    n = 1 << next(power for power in range(1, 63) if 1 << power > limit // 2)
     return n, 1 if quick else max(1, operations // 4 // n // 8)

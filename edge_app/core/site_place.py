@@ -9,7 +9,7 @@ from typing import Final
 from edge_app.core.errors import UsageError
 
 NONE: Final = "none"
-"""In place of a file's name: no site file decides."""
+"""Given instead of a file's name: no site file decides."""
 
 VARIABLE: Final = "EDGE_CXR_SITE"
 SYSTEM: Final = "/etc/edge-cxr/site.json"
@@ -18,7 +18,7 @@ SYSTEM: Final = "/etc/edge-cxr/site.json"
 def site_place(named: str | None = None) -> Path | None:
     """The site file that decides.
 
-    The one that is named, or else that of the environment variable `EDGE_CXR_SITE`; otherwise
+    The one that is named, or that of the environment variable `EDGE_CXR_SITE`; otherwise
     ``edge-cxr/site.json`` in the user's configuration ($XDG_CONFIG_HOME, or ~/.config), or
     `SYSTEM`, where one of them is there.
 

@@ -1,4 +1,4 @@
-"""The steps from a file to its findings, and the callback that is told of each."""
+"""The steps from a file to its findings, and the callback that each step calls."""
 
 from __future__ import annotations
 

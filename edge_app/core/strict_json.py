@@ -8,8 +8,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-LEAST: Final = -(1 << 63)
-MOST: Final = (1 << 64) - 1
+MIN_INTEGER: Final = -(1 << 63)
+MAX_INTEGER: Final = (1 << 64) - 1
 LONGEST: Final = 20
 """The range of 64-bit integers, signed or unsigned, and the length of the longest in digits."""
 
@@ -48,6 +48,6 @@ def _refuse(name: str) -> None:
 
 
 def _integer(digits: str) -> int:
-    if len(digits) > LONGEST or not LEAST <= (number := int(digits)) <= MOST:
+    if len(digits) > LONGEST or not MIN_INTEGER <= (number := int(digits)) <= MAX_INTEGER:
         raise ValueError(f"{digits[:20]}… is an integer of more than 64 bits")
     return number

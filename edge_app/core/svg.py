@@ -34,11 +34,11 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
 
-def ticks(low: float, high: float, most: int) -> list[float]:
-    """At most `most` + 1 round numbers between two values."""
+def ticks(low: float, high: float, maximum: int) -> list[float]:
+    """At most `maximum` + 1 round numbers between two values."""
     if not high > low:
         return [low]
-    rough = (high - low) / most
+    rough = (high - low) / maximum
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)

@@ -28,7 +28,7 @@ SIGNED_ONLY: Final = "signed only"
 """The line of a keys file that makes unsigned files refused."""
 
 MAX_BYTES: Final = 1 << 16
-MOST: Final = 10**15 - 1
+MAX_SERIAL: Final = 10**15 - 1
 """The highest serial number."""
 
 COMMENT: Final = re.compile(r"edge-cxr (model|kit|key) ([A-Za-z0-9._-]{1,64}) serial ([0-9]{1,15})")
@@ -68,13 +68,13 @@ class Origin(NamedTuple):
         signer: the trusted key that signed it; None if none did.
         serial: of that signature; None without one.
         words: the same, as the end of a sentence that begins with the file's name.
-        asked_for: whether this machine trusts keys, but none of them signed the file.
+        signature_missing: whether this machine trusts keys, but none of them signed the file.
     """
 
     signer: TrustedKey | None
     serial: int | None
     words: str
-    asked_for: bool = False
+    signature_missing: bool = False
 
     def as_dict(self) -> dict[str, object]:
         return {

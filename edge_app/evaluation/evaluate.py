@@ -22,7 +22,7 @@ from edge_app.classifier import Classifier
 from edge_app.core import machine
 from edge_app.core.errors import DatasetError, ImageError, MachineError, OutputError, UsageError
 from edge_app.core.plain_text import printable
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 from edge_app.evaluation import report
 from edge_app.evaluation.image_files import RELATIVE
 from edge_app.evaluation.journal import HOW_TO_GO_ON, Journal
@@ -81,9 +81,9 @@ def part(labelled: Labelled, split: str | None, limit: int | None = None) -> Par
         split = "test" if labelled.has_test_list else ALL
     if split not in (*SPLITS, ALL):
         raise UsageError(f"--split {split!r}: there are {', '.join((*SPLITS, ALL))}")
-    wanted = SPLITS if split == ALL else (split,)
-    images = [image for image in labelled.images if image.split in wanted]
-    left_out = [(each.name, each.reason) for each in labelled.left_out if each.split in wanted]
+    splits = SPLITS if split == ALL else (split,)
+    images = [image for image in labelled.images if image.split in splits]
+    left_out = [(each.name, each.reason) for each in labelled.left_out if each.split in splits]
     if not images:
         why = f"; first left out: {left_out[0][0]}, {left_out[0][1]}" if left_out else ""
         why += f"; {RELATIVE}" if any(reason == MISSING for _, reason in left_out) else ""
@@ -211,7 +211,7 @@ def journal_of(out: Path) -> Path:
 
 
 def evaluate(
-    wanted: Part,
+    selection: Part,
     classifier: Classifier,
     out: Path,
     *,
@@ -226,7 +226,7 @@ def evaluate(
     """Score a folder's images and write the report to `out`, or go on where that stopped.
 
     Args:
-        wanted: the images.
+        selection: the images.
         classifier: who answers.
         out: the report's JSON; the journal stands beside it while there is work left.
         retest: also score each image under every perturbation.
@@ -235,7 +235,7 @@ def evaluate(
         decoder: see `read_image`; it changes no answer either.
         second: a second reference standard that judges some of the images.
         progress: shows the images go by.
-        say: is told what a person at a terminal wants to know: images left out, going on.
+        say: called with lines for a person at a terminal: images left out, going on.
 
     Returns:
         The report, which also tells which images were left out.
@@ -249,13 +249,13 @@ def evaluate(
     if second:
         second.require(classifier.labels)
     journal_path = journal_of(out)
-    with Journal(journal_path, _subject(wanted, classifier, retest)) as journal:
-        known = dict(_kept(journal.records, wanted.images, len(classifier.labels), retest))
+    with Journal(journal_path, _subject(selection, classifier, retest)) as journal:
+        known = dict(_kept(journal.records, selection.images, len(classifier.labels), retest))
         if known:
-            say(f"going on: {len(known)} of {len(wanted.images)} images are answered already")
+            say(f"going on: {len(known)} of {len(selection.images)} images are answered already")
         scoring = partial(_answers, classifier, retest, limits or Limits(), workers, decoder)
-        left_out = _complete(known, wanted, journal, scoring, progress, say)
-        made = _report(wanted, classifier, known, left_out)
+        left_out = _complete(known, selection, journal, scoring, progress, say)
+        made = _report(selection, classifier, known, left_out)
         if second:
             made = second.judging(made, classifier.model.manifest.get("overall"))
         _write(made, out, journal_path)
@@ -263,10 +263,10 @@ def evaluate(
     return made
 
 
-def _subject(wanted: Part, classifier: Classifier, retest: bool) -> dict[str, Any]:
+def _subject(selection: Part, classifier: Classifier, retest: bool) -> dict[str, Any]:
     """What a journal must be about to be gone on with: all that decides an answer or a fact."""
-    images = [[i.name, i.patient, i.targets.tolist()] for i in wanted.images]
-    listed = hashlib.sha256(json.dumps([wanted.name, wanted.split, images]).encode())
+    images = [[i.name, i.patient, i.targets.tolist()] for i in selection.images]
+    listed = hashlib.sha256(json.dumps([selection.name, selection.split, images]).encode())
     return {
         "kind": "edge-cxr evaluation journal",
         "schema_version": JOURNAL_VERSION,
@@ -297,19 +297,19 @@ Scoring = Callable[[Iterable[LabelledImage]], Generator[Outcome, None, None]]
 
 def _complete(
     known: dict[str, Answer],
-    wanted: Part,
+    selection: Part,
     journal: Journal,
     scoring: Scoring,
     progress: Progress,
     say: Callable[[str], None],
 ) -> list[tuple[str, str]]:
     """Add what is not known yet to `known` and the journal; name and reason of the left out."""
-    left_out = list(wanted.left_out)
-    for note in wanted.notes:
+    left_out = list(selection.left_out)
+    for note in selection.notes:
         say(printable(note))
     _name(left_out[:NAMED], say)
     with interruptible() as interrupted:
-        todo = [image for image in wanted.images if image.name not in known]
+        todo = [image for image in selection.images if image.name not in known]
         with closing(scoring(_until(interrupted, progress(todo)))) as answered:
             for image, answer in answered:
                 if isinstance(answer, MachineError):
@@ -372,14 +372,14 @@ def _answers(
     images: Iterable[LabelledImage],
 ) -> Generator[Outcome, None, None]:
     """The route, with a reader of labelled images and a scorer that keeps logits."""
-    least = classifier.model.input_spec.least
+    min_side = classifier.model.input_spec.min_side
 
     def read(image: LabelledImage, limits: Limits) -> Radiograph:
         try:
             stamp = _stamp(image.path)
         except OSError as error:
             raise blamed(error, f"cannot be read: {error.strerror}") from None
-        radiograph = read_image(image.path, limits, least, decoder=decoder)
+        radiograph = read_image(image.path, limits, min_side, decoder=decoder)
         radiograph.facts["stamp"] = stamp
         return radiograph
 
@@ -392,37 +392,37 @@ def _answers(
 
 
 def _report(
-    wanted: Part,
+    selection: Part,
     classifier: Classifier,
     known: dict[str, Answer],
     left_out: list[tuple[str, str]],
 ) -> Report:
-    images = [image for image in wanted.images if image.name in known]
+    images = [image for image in selection.images if image.name in known]
     if not images:
-        raise DatasetError(f"{wanted.name}: not one of {len(left_out)} images could be read")
-    given = [known[image.name] for image in images]
+        raise DatasetError(f"{selection.name}: not one of {len(left_out)} images could be read")
+    answered = [known[image.name] for image in images]
     names = np.array([image.name for image in images])
     targets = np.stack([image.targets for image in images])
-    keys = given[0].retest
+    keys = answered[0].retest
     evaluated = Evaluated(
         names,
         np.array([image.patient for image in images]),
         targets,
-        np.stack([each.logits for each in given]),
-        {key: np.stack([each.retest[key] for each in given]) for key in keys},
+        np.stack([each.logits for each in answered]),
+        {key: np.stack([each.retest[key] for each in answered]) for key in keys},
     )
-    digests = [each.sha256 for each in given]
-    notes = [printable(note) for note in wanted.notes]
+    digests = [each.sha256 for each in answered]
+    notes = [printable(note) for note in selection.notes]
     notes += _learned(classifier, images, digests)
-    if not wanted.tells_patients:
+    if not selection.tells_patients:
         notes.append(NO_PATIENTS)
     if left_out:
         notes.append(
             f"{len(left_out)} images of this split were left out: missing, unreadable or unlabelled"
         )
     dataset = {
-        "name": wanted.name,
-        "split": wanted.split,
+        "name": selection.name,
+        "split": selection.split,
         "digest": report.dataset_digest(names, digests, targets),
         "notes": notes,
         "left_out": {

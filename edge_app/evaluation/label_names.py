@@ -103,7 +103,7 @@ def with_normal(labels: Sequence[Label], where: str, how: str) -> list[Label]:
 
 
 def encode(
-    borne: Sequence[str],
+    present: Sequence[str],
     labels: Labels,
     where: str,
     *,
@@ -113,7 +113,7 @@ def encode(
     """The labels that an image bears → 0 or 1 for each label.
 
     Args:
-        borne: their names; nothing, or `NONE` alone, for no label at all.
+        present: their names; nothing, or `NONE` alone, for no label at all.
         labels: all that there are.
         where: begins the message of an error.
         numbered: a number that is no label's name is a place in the list, from 0.
@@ -124,11 +124,11 @@ def encode(
         DatasetError: one is no label, or one says that there is no finding beside others.
     """
     row = np.zeros(len(labels), np.uint8)
-    if [*map(plain_name, borne)] == [NONE] and channel_of(NONE, labels) is None:
+    if [*map(plain_name, present)] == [NONE] and channel_of(NONE, labels) is None:
         if exclusive and labels.normal is not None:
             row[labels.normal] = 1
         return row
-    for name in borne:
+    for name in present:
         channel = channel_of(name, labels)
         if channel is None and plain_name(name) == NONE:
             raise DatasetError(f"{where}: bears {NONE!r} and a label at once: take one of them out")
@@ -165,12 +165,12 @@ LEAVE_OUT: Final = "leave them out of the table"
 
 
 def require_just_one(
-    borne: Sequence[int], images: Sequence[str], otherwise: str = LEAVE_OUT, first: str = ""
+    counts: Sequence[int], images: Sequence[str], otherwise: str = LEAVE_OUT, first: str = ""
 ) -> None:
     """Refuse images that bear none, or several, of labels of which just one applies.
 
     Args:
-        borne: of each image, how many labels.
+        counts: of each image, how many labels.
         images: their names.
         otherwise: what to do where their lines are right.
         first: what else to do, where nothing says which label is normal; nothing where it is said.
@@ -178,10 +178,10 @@ def require_just_one(
     Raises:
         DatasetError: counts such images and names the first.
     """
-    wrong = [i for i, count in enumerate(borne) if count != 1]
+    wrong = [i for i, count in enumerate(counts) if count != 1]
     if not wrong:
         return
-    count = borne[wrong[0]]
+    count = counts[wrong[0]]
     cure = f"correct their lines, or {otherwise}"
     if first and not count:
         cure = f"{first}, {cure}"

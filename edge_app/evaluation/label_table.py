@@ -70,14 +70,14 @@ class Row:
     Attributes:
         line: where it stands, from 1.
         cells: what it says, by the keys of `COLUMNS`.
-        borne: names of the labels that it bears; None where one column holds all names, and this
+        present: names of the labels that it bears; None where one column holds all names, and this
             image's cell is empty.
         unsaid: names of the labels whose own column does not say whether it bears them.
     """
 
     line: int
     cells: dict[str, str]
-    borne: tuple[str, ...] | None
+    present: tuple[str, ...] | None
     unsaid: tuple[str, ...] = ()
 
     @property
@@ -91,7 +91,7 @@ class Row:
     @property
     def labelled(self) -> bool:
         """Whether all labels of the table are told of it."""
-        return self.borne is not None and not self.unsaid
+        return self.present is not None and not self.unsaid
 
     @property
     def about(self) -> dict[str, str]:
@@ -281,8 +281,8 @@ def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:
     columns = {}
     cells = [plain_name(cell) for cell in header]
     for key, headings in COLUMNS.items():
-        wanted = {plain_name(heading) for heading in headings}
-        places = [place for place, cell in enumerate(cells) if cell in wanted]
+        plain_headings = {plain_name(heading) for heading in headings}
+        places = [place for place, cell in enumerate(cells) if cell in plain_headings]
         if not places:
             places = [place for place, cell in enumerate(cells) if cell in ALSO.get(key, ())]
         if len(places) > 1:
@@ -344,19 +344,19 @@ def _label_columns(
 
 def _rows(path: Path, lines: Lines, columns: dict[str, int], own: dict[str, int]) -> Iterator[Row]:
     for line, cells in lines:
-        told = {key: cells[place] for key, place in columns.items()}
-        written, patient = told["image"], told.get("patient", told["image"])
+        values = {key: cells[place] for key, place in columns.items()}
+        written, patient = values["image"], values.get("patient", values["image"])
         if not written or not written.isprintable():
             raise DatasetError(f"{path}, line {line}: {written!r} names no image")
-        told["image"] = str(PurePosixPath(written))
+        values["image"] = str(PurePosixPath(written))
         if patient in NOBODY or not patient.isprintable():
             raise DatasetError(f"{path}, line {line}: {written} has no patient: write one for each")
-        if "findings" in told:
-            yield Row(line, told, _joined(told["findings"]))
+        if "findings" in values:
+            yield Row(line, values, _joined(values["findings"]))
             continue
         said = {name: cells[place].lower() for name, place in own.items()}
-        borne = tuple(name for name, value in said.items() if value in YES)
-        yield Row(line, told, borne, tuple(name for name in said if said[name] in UNKNOWN))
+        present = tuple(name for name, value in said.items() if value in YES)
+        yield Row(line, values, present, tuple(name for name in said if said[name] in UNKNOWN))
 
 
 def _joined(names: str) -> tuple[str, ...] | None:
@@ -369,7 +369,7 @@ def _distinct(path: Path, rows: Iterable[Row]) -> list[Row]:
     for row in rows:
         first = seen.setdefault(row.name, row)
         same = all(first.cells.get(key) == row.cells.get(key) for key in ("patient", "split"))
-        if (first.borne, first.unsaid) != (row.borne, row.unsaid) or not same:
+        if (first.present, first.unsaid) != (row.present, row.unsaid) or not same:
             raise DatasetError(
                 f"{path}, lines {first.line} and {row.line}: two lines disagree about {row.name}: "
                 "take one out"

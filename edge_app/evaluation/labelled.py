@@ -124,8 +124,8 @@ def load(
     read = read_table(table or find_labels(folder))
     found = load_table(folder, read, labels, numbered=numbered, exclusive=exclusive)
     if exclusive:
-        borne = [int(image.targets.sum()) for image in found.images]
-        require_just_one(borne, [image.name for image in found.images])
+        label_counts = [int(image.targets.sum()) for image in found.images]
+        require_just_one(label_counts, [image.name for image in found.images])
     return found
 
 
@@ -271,12 +271,12 @@ def _set_aside(table: Table, labels: Labels) -> list[str]:
 def _targets(
     table: Table, row: Row, labels: Labels, numbered: bool, exclusive: bool
 ) -> NDArray[np.uint8] | None:
-    if row.borne is None or any(channel_of(name, labels) is not None for name in row.unsaid):
+    if row.present is None or any(channel_of(name, labels) is not None for name in row.unsaid):
         return None
-    borne: Sequence[str] = row.borne
+    present: Sequence[str] = row.present
     if table.columns:  # another label's column is none of the asked ones
-        borne = [name for name in borne if channel_of(name, labels) is not None]
-    return encode(borne, labels, table.where(row), numbered=numbered, exclusive=exclusive)
+        present = [name for name in present if channel_of(name, labels) is not None]
+    return encode(present, labels, table.where(row), numbered=numbered, exclusive=exclusive)
 
 
 def _splits_of_column(table: Table) -> list[Split | None]:

@@ -93,20 +93,20 @@ def report_of(
     notes: list[str] = []
     if scores.others:
         notes.append(f"{scores.others} more images of {printable(path.name)} bear no known label")
-    told, truth = truth, _judged(scores, truth, options, like, notes)
+    whole, truth = truth, _judged(scores, truth, options, like, notes)
     count = len(truth.labels)
     values, head = scores.of(truth.labels), _head(options, like)
     if head == "exclusive":
-        _require_softmax(scores, told, truth.labels, _cure(told, options, like))
+        _require_softmax(scores, whole, truth.labels, _cure(whole, options, like))
     odds = log_odds(values, scores.scale, head == "exclusive")
     evaluated, left_out = _matched(scores, truth, odds)
     calibration = {"method": "none", "slope": [1.0] * count, "intercept": [0.0] * count}
     if head == "exclusive":
-        borne = evaluated.targets.sum(axis=1, dtype=int).tolist()
-        require_just_one(borne, evaluated.images.tolist(), first=SCORED)
+        label_counts = evaluated.targets.sum(axis=1, dtype=int).tolist()
+        require_just_one(label_counts, evaluated.images.tolist(), first=SCORED)
     _require_different(path, evaluated, truth.labels, head)
     points, default = _points(evaluated, truth.labels, calibration, head, like)
-    others = _with_others(told, truth.labels, evaluated)
+    others = _with_others(whole, truth.labels, evaluated)
     notes += [NOT_AS_A_WHOLE.format(others)] * (others > 0)
     notes += map(printable, denied(evaluated.targets, truth.labels))
     notes += _notes(evaluated, left_out, like)
@@ -140,9 +140,9 @@ NOT_AS_A_WHOLE: Final = (
 )
 
 
-def _with_others(told: Truth, judged: Labels, evaluated: Evaluated) -> int:
-    """How many images bear nothing that is judged, and are not normal by what is told of them."""
-    known = dict(zip(told.images, told.labels.not_normal(told.targets).tolist(), strict=True))
+def _with_others(whole: Truth, judged: Labels, evaluated: Evaluated) -> int:
+    """How many images bear nothing that is judged, and are not normal by all their labels."""
+    known = dict(zip(whole.images, whole.labels.not_normal(whole.targets).tolist(), strict=True))
     ill = np.array([known[image] for image in evaluated.images.tolist()])
     return int((ill & ~judged.not_normal(evaluated.targets)).sum())
 
@@ -213,19 +213,19 @@ def _head(options: Options, like: Report | None) -> Head:
     return "independent"
 
 
-def _require_softmax(scores: Scores, told: Truth, labels: Labels, cure: str) -> None:
+def _require_softmax(scores: Scores, whole: Truth, labels: Labels, cure: str) -> None:
     """Refuse what is no softmax, and a part of one: without a column it is another softmax.
 
     Args:
         scores: all of them.
-        told: the truth about all labels.
+        whole: the truth about all labels.
         labels: those that are judged.
         cure: what to do where a column is not judged.
     """
-    normal = told.labels.normal
-    if normal is not None and normal not in scores.columns_of(told.labels):
+    normal = whole.labels.normal
+    if normal is not None and normal not in scores.columns_of(whole.labels):
         raise ScoresError(
-            f"{scores.path}: has no scores of {told.labels[normal].name!r}, the normal label; its "
+            f"{scores.path}: has no scores of {whole.labels[normal].name!r}, the normal label; its "
             f"columns are {listed(scores.labels)}: name one of them with --normal, or leave normal "
             "images out of the table"
         )
@@ -246,14 +246,14 @@ def _require_softmax(scores: Scores, told: Truth, labels: Labels, cure: str) -> 
             )
 
 
-def _cure(told: Truth, options: Options, like: Report | None) -> str:
+def _cure(whole: Truth, options: Options, like: Report | None) -> str:
     """What to do about a column of exclusive scores that no label is judged by."""
     if options.labels:
         return "leave out --label"
     if like is not None:
         return "the labels are the other side's, so take out a column that is none of a softmax's"
-    known = f"give {told.name} a column of 0 and 1 for each label, or take out what is none"
-    if told.labels.normal is not None:
+    known = f"give {whole.name} a column of 0 and 1 for each label, or take out what is none"
+    if whole.labels.normal is not None:
         return known
     return f"say --normal NAME of the column of images without findings, {known}"
 
@@ -279,7 +279,7 @@ def _matched(
     scores: Scores, truth: Truth, logits: NDArray[np.float32]
 ) -> tuple[Evaluated, list[tuple[str, str]]]:
     """What is both scored and labelled, in the truth's order; and the rest, with reasons."""
-    of_truth = matched(scores.path, scores.told, truth.images, truth.unlabelled)
+    of_truth = matched(scores.path, scores.all_images, truth.images, truth.unlabelled)
     taken: dict[int, int] = {}
     left_out = list(scores.refused)
     for row, (name, place) in enumerate(zip(scores.images, of_truth, strict=False)):
@@ -315,11 +315,13 @@ def _matched(
 
 def _patients(scores: Scores, truth: Truth, places: list[int], rows: list[int]) -> list[str] | None:
     known = None if truth.patients is None else [truth.patients[place] for place in places]
-    told = None if scores.patients is None else [scores.patients[row] for row in rows]
-    if known and told and known != told:
-        image = next(truth.images[p] for p, a, b in zip(places, known, told, strict=True) if a != b)
+    stated = None if scores.patients is None else [scores.patients[row] for row in rows]
+    if known and stated and known != stated:
+        image = next(
+            truth.images[p] for p, a, b in zip(places, known, stated, strict=True) if a != b
+        )
         raise ScoresError(f"{scores.path}: {image} is of another patient than in {truth.name}")
-    return known or told
+    return known or stated
 
 
 def _points(
@@ -389,8 +391,10 @@ def _notes(evaluated: Evaluated, left_out: list[tuple[str, str]], like: Report |
         counts: dict[str, int] = {}
         for _, why in left_out:
             counts[why] = counts.get(why, 0) + 1
-        told = sorted(counts.items(), key=lambda each: -each[1])[:5]
-        notes.append("left out: " + ", ".join(f"{count} images: {why}" for why, count in told))
+        most_frequent = sorted(counts.items(), key=lambda each: -each[1])[:5]
+        notes.append(
+            "left out: " + ", ".join(f"{count} images: {why}" for why, count in most_frequent)
+        )
     return [printable(note) for note in notes]
 
 

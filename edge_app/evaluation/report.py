@@ -182,7 +182,7 @@ def build(
         "operating_point": operating_point,
         "overall": judged(targets, scores, labels, head, overall, drawn, evaluated.patients),
         "labels": [
-            {**_borne(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
+            {**_label_facts(label, targets[:, i], scores[:, i], thresholds[i]), **metrics[i]}
             for i, label in enumerate(labels)
         ],
         "macro": {"over": labels.computable_findings, **metrics["macro"]},
@@ -199,7 +199,7 @@ def build(
     return Report(content, evaluated)
 
 
-def _borne(
+def _label_facts(
     label: Label, targets: NDArray[np.bool_], scores: Floats, threshold: float | None
 ) -> Facts:
     """Who bears a label, and what is decided at its threshold."""

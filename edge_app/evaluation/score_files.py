@@ -212,7 +212,7 @@ class Scores:
     others: int = 0
 
     @property
-    def told(self) -> list[str]:
+    def all_images(self) -> list[str]:
         """Names of all images that the file tells of: `images`, then those refused."""
         return [*self.images, *(name for name, _ in self.refused)]
 
@@ -293,10 +293,10 @@ def read(
 def _require_one_maker(table: Table) -> None:
     """Refuse rows of `classify --csv` that are not all of one model file and one site file."""
     by_name = {plain_name(name): cells for name, cells in table.columns.items()}
-    told = [by_name[name] for name in MAKERS if name in by_name]
+    maker_columns = [by_name[name] for name in MAKERS if name in by_name]
     if "modelsha256" not in by_name or "withheld" not in by_name:
         return
-    makers = list(zip(*told, strict=True))
+    makers = list(zip(*maker_columns, strict=True))
     other = next((row for row, maker in enumerate(makers) if maker != makers[0]), None)
     if other is not None:
         raise table.fail(OTHER_MAKER.format(table.images[other], table.images[0]), other)
@@ -316,15 +316,15 @@ def _unscored(table: Table) -> Iterator[tuple[int, str]]:
             yield row, "its findings were withheld"
 
 
-def _scale(table: Table, names: list[str], values: Floats, asked: str) -> Scale:
+def _scale(table: Table, names: list[str], values: Floats, requested: str) -> Scale:
     """What the numbers are; see `read`."""
     if table.stated == "targets":
         raise table.fail("holds the truth about its images, not scores")
     stated = table.stated if table.stated in SCALES else ""  # and not, as an array may be, scores
-    if stated and asked not in (AUTO, stated):
-        raise table.fail(f"holds {stated}, not {asked}: see --scale")
+    if stated and requested not in (AUTO, stated):
+        raise table.fail(f"holds {stated}, not {requested}: see --scale")
     outside = (values < 0) | (values > 1)
-    scale = asked if asked != AUTO else stated
+    scale = requested if requested != AUTO else stated
     if not scale:
         share = outside.mean()
         if 0 < share < 0.5:
@@ -458,10 +458,10 @@ def _of_archive(path: Path, known: Sequence[str] | None, more: Sequence[str]) ->
                 why = row["error"]["message"] if row["error"] else "its findings were withheld"
                 refused.append((name, str(why)[:200]))
                 continue
-            told = tuple(finding["label"] for finding in row["findings"])
-            if told != (labels or told):
+            row_labels = tuple(finding["label"] for finding in row["findings"])
+            if row_labels != (labels or row_labels):
                 raise ScoresError(f"{path}: {name} was scored for other labels than others")
-            labels = told
+            labels = row_labels
             by = row["model"] or {}
             makers.add((by.get("sha256"), by.get("digest"), row["site"]))
             if len(makers) > 1:

@@ -76,14 +76,14 @@ class SecondReference(NamedTuple):
         )
 
 
-def groups_of(given: Sequence[str]) -> dict[str, list[str]]:
+def groups_of(options: Sequence[str]) -> dict[str, list[str]]:
     """``COLUMN=LABEL|LABEL`` → the labels by column.
 
     Raises:
         UsageError: one is not of that form.
     """
     found = {}
-    for text in given:
+    for text in options:
         column, equals, labels = text.partition("=")
         if not (column.strip() and equals and labels.strip()):
             raise UsageError(f"--group {text!r}: give COLUMN=LABEL|LABEL")

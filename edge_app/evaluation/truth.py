@@ -93,25 +93,26 @@ def read(path: Path, normal: str | None = None, *, exclusive: bool = False) -> T
     table = read_table(path)
     if table.mixed:
         raise DatasetError(next(iter(table.mixed.values())))
-    told = [row for row in table.rows if row.labelled]
+    labelled_rows = [row for row in table.rows if row.labelled]
     names = _names(table)
     nothing: tuple[str, ...] = ()
-    if exclusive and normal is not None and _is_another(normal, names):
+    if exclusive and normal is not None and _lacks_normal(normal, names):
         names, nothing = [*names, normal], (NONE,)
     labels = _labels(table, names, normal)
-    if not told:
+    if not labelled_rows:
         raise DatasetError(f"{path}: no image of it is labelled")
     targets = [
-        encode(row.borne or nothing, labels, table.where(row), exclusive=exclusive) for row in told
+        encode(row.present or nothing, labels, table.where(row), exclusive=exclusive)
+        for row in labelled_rows
     ]
-    images = [row.name for row in told]
+    images = [row.name for row in labelled_rows]
     if exclusive:
         first = "" if labels.normal is not None else NAME_NORMAL
         require_just_one([int(row.sum()) for row in targets], images, first=first)
     return Truth(
         path.name,
         images,
-        [row.patient for row in told] if table.tells("patient") else None,
+        [row.patient for row in labelled_rows] if table.tells("patient") else None,
         labels,
         np.array(targets, np.uint8),
         [row.name for row in table.rows if not row.labelled],
@@ -133,7 +134,7 @@ def _names(table: Table) -> Sequence[str]:
     names: Sequence[str] = table.columns
     if not names:
         first: dict[str, str] = {}
-        for name in (name for row in table.rows for name in row.borne or ()):
+        for name in (name for row in table.rows for name in row.present or ()):
             first.setdefault(plain_name(name), name)
         first.pop(NONE, None)
         names = list(first.values())
@@ -141,7 +142,7 @@ def _names(table: Table) -> Sequence[str]:
     return names
 
 
-def _is_another(normal: str, names: Sequence[str]) -> bool:
+def _lacks_normal(normal: str, names: Sequence[str]) -> bool:
     """Whether a table names no normal label: neither this one, nor one that sounds so."""
     known = channel_of(normal, Labels(map(Label, names))) is not None
     return not known and not any(plain_name(name) in NORMAL_NAMES for name in names)

@@ -42,18 +42,18 @@ STRIP: Final = 480
 """Smallest width of the strip's text, in pixels."""
 
 OPACITY: Final = 0.6
-"""Of the colours at the peak."""
+"""Opacity of the colours at the peak."""
 
 LIGHT, DIM, DARK = (235, 235, 235), (170, 170, 170), (16, 16, 16)
 
 BORDER: Final = 0.3
-"""Opacity of the lines between a map's cells: a dark one beside a light one, seen on any ground."""
+"""Opacity of the lines between a map's cells: a dark and a light one, seen on any background."""
 
 FINEST: Final = 8
 """Cells of fewer pixels have no borders, which would cover what they show."""
 
 ODDS: Final = "colour: how much a square speaks for a finding, not a chance of disease"
-"""Above the bar of colours, which runs from the usual odds to `FULL` times as much."""
+"""The title above the bar of colours, which runs from the usual odds to `FULL` times as much."""
 
 Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
@@ -61,7 +61,7 @@ Line = tuple[str, tuple[int, int, int]]
 SCALE_LINES: Final = 3
 """Of the strip, which the bar of colours takes with its title and its words."""
 
-MOST: Final = 40
+MAX_LINES: Final = 40
 """Lines of the strip."""
 
 
@@ -145,7 +145,8 @@ def overlay(
     seen: Box = WHOLE,
     largest: int = MAX_SIDE,
 ) -> Overlay:
-    """The evidence for the findings that the answer marks, over the radiograph; else it alone.
+    """The evidence for the findings that the answer marks, over the radiograph; without any, the
+    radiograph alone.
 
     Args:
         pixels: H×W uint8, the radiograph.
@@ -237,7 +238,7 @@ def borders(grid: tuple[int, ...], height: int, width: int, seen: Box = WHOLE) -
 
 
 def _within(places: NDArray[np.intp], length: int) -> NDArray[np.intp]:
-    """Those that lie in the picture: a thick line at its edge does not do so entirely."""
+    """The places that lie in the picture: a thick line at its edge lies partly outside."""
     return places[(places >= 0) & (places < length)]
 
 
@@ -327,7 +328,9 @@ def _draw_scale(
 
 
 def _wrapped(lines: Sequence[Line], font: Font, width: int) -> list[Line]:
-    """The same lines, broken between words where they would leave the picture; cut at `MOST`."""
+    """The same lines, broken between words where they would leave the picture;
+    cut at `MAX_LINES`.
+    """
     broken: list[Line] = []
     for text, colour in lines:
         line = ""
@@ -338,7 +341,7 @@ def _wrapped(lines: Sequence[Line], font: Font, width: int) -> list[Line]:
                 longer = word
             line = longer
         broken.append((line, colour))
-    return broken if len(broken) <= MOST else [*broken[: MOST - 1], ("…", DIM)]
+    return broken if len(broken) <= MAX_LINES else [*broken[: MAX_LINES - 1], ("…", DIM)]
 
 
 def _font(size: int) -> Font:

@@ -75,7 +75,7 @@ class EvidenceScale:
         usual: whether the model tells the usual odds; without, a map's own mean takes their place.
         outlines: whether a strongest square is outlined: not where the peaks were measured, and
             not shown to lie in more of radiologists' boxes than the middle of the picture does.
-        worth: what a map is worth for finding a place, in a line; None where nobody measured it.
+        worth: what a map is worth for finding a place, in a line; None where it was not measured.
     """
 
     def __init__(self, manifest: Manifest) -> None:
@@ -96,7 +96,7 @@ class EvidenceScale:
     def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
         """h×w×L cells in logits → h×w of one label: natural logarithms of odds over the usual ones.
 
-        Exclusive labels share what is probable: a cell speaks for one as far as for no other.
+        Exclusive labels share the probability: a cell speaks for one only as far as for no other.
         """
         odds = self._slope[channel] * cells[..., channel] + self._intercept[channel]
         if self._exclusive:
@@ -178,7 +178,7 @@ def strongest(cells: Floats, seen: Box = WHOLE) -> tuple[int, int]:
 
 
 def _in_picture(cells: int, first: float, last: float) -> slice:
-    """Along one side, the cells that are in the picture, be it by a part."""
+    """Along one side, the cells that are in the picture, even partly."""
     begin = math.floor(-first / (last - first) * cells + 1e-9)
     end = math.ceil((1 - first) / (last - first) * cells - 1e-9)
     return slice(min(max(0, begin), cells - 1), max(min(cells, end), 1))
@@ -283,7 +283,7 @@ def shown(findings: Findings) -> list[Finding]:
 
 
 def share_shown(findings: Findings) -> str | None:
-    """How many findings there are beside those of `shown`, and how these were chosen.
+    """How many findings there are in addition to those of `shown`, and how these were chosen.
 
     Returns:
         A line; None where all are shown.

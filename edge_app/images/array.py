@@ -12,11 +12,11 @@ from edge_app.images.sample_range import windowed
 
 
 def from_array(pixels: object, limits: Limits | None = None) -> Radiograph:
-    """A radiograph of samples that the caller has already.
+    """A radiograph of samples that the caller already has.
 
     Args:
         pixels: H×W, uint8 or uint16; air dark, bone bright. Of uint16 the bits in use are
-            windowed to 8, as of a 16-bit PNG. Neither kept nor changed.
+            windowed to 8, as for a 16-bit PNG. The array is neither kept nor changed.
         limits: on the number of pixels.
 
     Raises:

@@ -1,6 +1,6 @@
-"""The process that decodes what strangers made: pictures in, pixels out, nothing else.
+"""The process that decodes untrusted files: pictures in, pixels out, nothing else.
 
-See `isolated` for what it is told and answers. It trusts no picture, and is not trusted itself.
+See `isolated` for its requests and answers. It trusts no picture, and is not trusted itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from edge_app.core import native_stderr, sandbox
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
-from edge_app.core.want import NO_MEMORY
+from edge_app.core.shortage import NO_MEMORY
 from edge_app.images import gdcm_process
 from edge_app.images.gdcm_process import Job
 from edge_app.images.isolated import (
@@ -43,30 +43,30 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 
 KEPT_AT_ONCE, KEPT = 32 << 20, 128 << 20
 """Bytes of the largest piece of memory, and of all, that are kept from one picture to the next: to
-get them anew, a page after the other, takes half of a large picture's time."""
+get them again, page by page, takes half of a large picture's time."""
 
 IDLE = 2
-"""Seconds without a picture after which they are given back."""
+"""Seconds without a picture after which this memory is given back."""
 
 SYSTEM = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/etc/ld.so.cache")
-"""Where shared libraries of decoders are that are loaded when they are first needed."""
+"""Where the decoders' shared libraries are, which are loaded when they are first needed."""
 
 
-def main(asked: str) -> None:
-    """Decode until there is nobody who asks.
+def main(request: str) -> None:
+    """Decode until no more requests come.
 
     Args:
-        asked: JSON: descriptors of the ``connection`` and of the ``shared`` memory, ``parent`` (its
-            process), ``memory`` (bytes that a picture may take).
+        request: JSON: descriptors of the ``connection`` and of the ``shared`` memory, ``parent``
+            (its process), ``memory`` (bytes that a picture may take).
     """
-    told = json.loads(asked)
-    sandbox.end_with(told["parent"])
-    # Of who ends all processes of the box; the picture in hand is read.
+    settings = json.loads(request)
+    sandbox.end_with(settings["parent"])
+    # Sent by whoever ends all processes of the box: the current picture is still read.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    connection, complaints = told["connection"], _own_stderr()
-    shared = mmap.mmap(told["shared"], os.fstat(told["shared"]).st_size)
-    # What loads only here must not fail to load there.
+    connection, complaints = settings["connection"], _own_stderr()
+    shared = mmap.mmap(settings["shared"], os.fstat(settings["shared"]).st_size)
+    # Imported now, so that it cannot fail to load later.
     import PIL.JpegImagePlugin
     import PIL.PngImagePlugin  # noqa: F401
 
@@ -76,7 +76,7 @@ def main(asked: str) -> None:
     # `read` then ends after that time; where the system takes another form of it, it never rests.
     with suppress(OSError), socket.socket(fileno=os.dup(connection)) as own:
         own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", IDLE, 0))
-    sandbox.limit_memory(told["memory"])
+    sandbox.limit_memory(settings["memory"])
     missing = sandbox.confine([*sys.path, *_installation(), *SYSTEM])
     _tell(connection, 0, PICTURE, json.dumps(missing).encode())
     while _answer_one(connection, shared, rest):
@@ -84,7 +84,7 @@ def main(asked: str) -> None:
 
 
 def _keep_memory() -> Callable[[], None]:
-    """Have the C library keep what pictures take; answers with what gives it back."""
+    """Have the C library keep the memory that pictures take; returns a function to free it."""
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
         trim = library.malloc_trim
@@ -95,7 +95,7 @@ def _keep_memory() -> Callable[[], None]:
 
 
 def _own_stderr() -> int:
-    """Standard error goes into a pipe that loses what is too much; answers with its other end."""
+    """Send standard error into a pipe that drops any excess; returns the pipe's other end."""
     reading, writing = os.pipe()
     for end in (reading, writing):
         os.set_blocking(end, False)
@@ -112,17 +112,17 @@ def _answer_one(connection: int, shared: mmap.mmap, rest: Callable[[], None]) ->
     head = _received(connection, REQUEST.size, rest)
     if head is None:
         return False
-    number, size, max_bytes, max_pixels, least = REQUEST.unpack(head)
-    _tell(connection, number, *_outcome(shared, size, Limits(max_bytes, max_pixels), least))
+    number, size, max_bytes, max_pixels, min_side = REQUEST.unpack(head)
+    _tell(connection, number, *_outcome(shared, size, Limits(max_bytes, max_pixels), min_side))
     return True
 
 
 def _outcome(
-    shared: mmap.mmap, size: int, limits: Limits, least: int
+    shared: mmap.mmap, size: int, limits: Limits, min_side: int
 ) -> tuple[int, bytes, int, int]:
     """Kind and text; width and height of the picture that is in the shared memory then."""
     try:
-        image = decode(shared[:size], limits, least or None, digest=False)
+        image = decode(shared[:size], limits, min_side or None, digest=False)
         width, height = _put(image.picture, shared)
         return PICTURE, json.dumps([image.facts, image.warnings]).encode(), width, height
     except MachineError as error:
@@ -161,13 +161,13 @@ def _tell(
 
 
 def _by_gdcm(data: bytes, job: Job, complaints: int) -> bytes | None:
-    """gdcm here: this process may crash."""
+    """Run gdcm here: this process may crash."""
     _drained(complaints)
     try:
         content = gdcm_process.samples(data, *job)
     except MemoryError:
         raise
-    except Exception:  # what it gives for a damaged codestream is no text
+    except Exception:  # for a damaged codestream it returns something that is not text
         return None
     return None if gdcm_process.complaints(_drained(complaints)) else content
 
@@ -179,7 +179,7 @@ def _drained(pipe: int) -> bytes:
 
 
 def _received(connection: int, size: int, rest: Callable[[], None]) -> bytes | None:
-    """So many bytes; None where there is nobody any more. Rests where none come for a while."""
+    """`size` bytes; None once the other end has closed. Rests where none come for a while."""
     data, rested = b"", False
     while len(data) < size:
         try:

@@ -13,7 +13,7 @@ Sections of DICOM PS3.3 that the code follows:
 
 These steps run over the at most 65536 words that a sample can be stored as; the picture then
 passes through one table. pydicom parses; its `apply_voi` wraps 8-bit tables of more than 256
-entries and its `apply_windowing` turns a negative rescale slope upside down, hence the steps are
+entries and its `apply_windowing` turns a negative rescale slope upside down, so the steps are
 here.
 """
 
@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError, MachineError, not_loaded
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 from edge_app.images.dicom_file import DicomFile, parse
 from edge_app.images.dicom_kind import (
     known_modality,
@@ -85,14 +85,14 @@ def decode(data: bytes, limits: Limits) -> Radiograph:
         raise
     except ImportError as error:
         raise MachineError(not_loaded(error)) from None
-    except Exception as error:  # foreseen by nobody, and in a programmer's words
+    except Exception as error:  # unforeseen, with a message for programmers
         reason = "is a damaged DICOM file: its elements do not fit together"
         raise blamed(error, reason) from None
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """pydicom warns and logs about what is answered here in one line.
+    """Silence pydicom, which warns and logs about what this module reports in one line.
 
     Silencing it is process-wide, so one file at a time; memory stays that of one picture.
     """
@@ -156,7 +156,7 @@ def _compare_shape(header: Values, photometric: str, notes: list[str]) -> None:
     """A note where Presentation LUT Shape contradicts Photometric Interpretation.
 
     dcmtk and Weasis then follow the shape, Orthanc's viewer the Photometric Interpretation; what
-    comes out the wrong way round is a matter of the input check.
+    is shown inverted is left to the input check.
     """
     shape = header.text("PresentationLUTShape")
     if shape in SHAPE_OF.values() and shape != SHAPE_OF[photometric]:
@@ -167,7 +167,7 @@ def _compare_shape(header: Values, photometric: str, notes: list[str]) -> None:
 
 
 class Modality(NamedTuple):
-    """Each word's modality value, and what is windowed where the file names no window."""
+    """Each word's modality value, and the levels to window where the file names no window."""
 
     values: NDArray[Any]
     levels: Levels
@@ -215,7 +215,8 @@ class Voi(NamedTuple):
 def _voi(header: Values, modality: Modality, notes: list[str]) -> Voi | None:
     """What the first VOI LUT, or the first window, makes of modality values.
 
-    The standard has either, as alternatives: a table that cannot be used beside a window is told.
+    The standard allows either as an alternative: a note says if a table is unusable and a window is
+    used instead.
     """
     items = tables(header.items("VOILUTSequence"))
     if not items:

@@ -44,7 +44,7 @@ KEYWORDS = (
     *("ModalityLUTSequence", "VOILUTSequence", "PixelData"),
     *GROUPS,
 )
-"""All that is parsed, but for the places of overlays. Who the patient is never is."""
+"""All elements that are parsed, except the places of overlays; never who the patient is."""
 
 OVERLAYS = tuple(range(0x60000000, 0x60200000, 0x20000))
 """The repeating groups of overlays (PS3.5 7.6)."""
@@ -146,21 +146,21 @@ def _element(data: bytes, at: int) -> tuple[int, int] | None:
 
 
 class _Inflated(Metered):
-    """A deflated data set, inflated as far as it is read and never beyond `most` bytes."""
+    """A deflated data set, inflated as far as it is read and never beyond `max_bytes`."""
 
-    def __init__(self, deflated: bytes, most: int) -> None:
+    def __init__(self, deflated: bytes, max_bytes: int) -> None:
         super().__init__()
         # RFC 1951 is the standard (PS3.5 A.5); some writers add the header of RFC 1950.
         with_header = deflated[:1] == b"\x78" and int.from_bytes(deflated[:2], "big") % 31 == 0
         self._inflater = zlib.decompressobj(zlib.MAX_WBITS if with_header else -zlib.MAX_WBITS)
-        self._rest, self._most, self._size = deflated, most, 0
+        self._rest, self._limit, self._size = deflated, max_bytes, 0
 
     def read(self, size: int | None = -1, /) -> bytes:
         at = self.tell()
-        end = at + (self._most if size is None or size < 0 else size)
-        if end > self._most and size and size > 0:
+        end = at + (self._limit if size is None or size < 0 else size)
+        if end > self._limit and size and size > 0:
             raise ImageError(
-                f"is a deflated DICOM file of more than {self._most} bytes: raise {MAX_PIXELS} "
+                f"is a deflated DICOM file of more than {self._limit} bytes: raise {MAX_PIXELS} "
                 "if it is really a radiograph"
             )
         self.seek(self._size)
@@ -187,7 +187,7 @@ def parse(data: bytes, limits: Limits) -> DicomFile:
     if declared and declared.is_deflated:
         file, start = _Inflated(data[start:], 2 * limits.max_pixels + MAX_HEADER_BYTES), 0
     with parsing(file):
-        # The bytes know better: what says explicit VR and is implicit is read, too.
+        # The bytes decide: a file that claims explicit VR and is implicit is read, too.
         encoding = _next_encoding(file)
         elements, length = _data_set(file, encoding)
     header = Values(elements, _of_the_frame(Values(elements)))
@@ -237,9 +237,9 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
     from pydicom.datadict import dictionary_has_tag, tag_for_keyword
     from pydicom.filereader import read_dataset
 
-    wanted = {int(tag) for tag in map(tag_for_keyword, KEYWORDS) if tag is not None}
+    tags = {int(tag) for tag in map(tag_for_keyword, KEYWORDS) if tag is not None}
     for group in OVERLAYS:
-        wanted |= {group + OVERLAY_BITS_ALLOCATED, group + OVERLAY_BIT_POSITION}
+        tags |= {group + OVERLAY_BITS_ALLOCATED, group + OVERLAY_BIT_POSITION}
     pixel_length: int | None = None
 
     def stop_when(tag: int, _vr: str | None, length: int) -> bool:
@@ -253,13 +253,15 @@ def _data_set(file: BytesIO, encoding: Encoding) -> tuple[Dataset, int]:
             raise ImageError("holds floating-point pixels: export it as 16-bit integers")
         if tag == PIXEL_DATA:
             pixel_length = length
-        elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in wanted:
-            most = MAX_LUT_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
-            if length > most:
-                damaged(f"element {tag} has {length} bytes, more than the {most} that are read")
+        elif length > MAX_VALUE_BYTES and length != UNDEFINED_LENGTH and int(tag) in tags:
+            max_bytes = MAX_LUT_BYTES if tag in LONG_SEQUENCES else MAX_VALUE_BYTES
+            if length > max_bytes:
+                damaged(
+                    f"element {tag} has {length} bytes, more than the {max_bytes} that are read"
+                )
         return tag > PIXEL_DATA
 
-    elements = read_dataset(file, *encoding, stop_when=stop_when, specific_tags=list(wanted))
+    elements = read_dataset(file, *encoding, stop_when=stop_when, specific_tags=list(tags))
     if pixel_length is not None and "PixelData" not in elements:
         raise ImageError("is a truncated DICOM file: its pixel data has no end")
     return elements, pixel_length or 0

@@ -31,7 +31,7 @@ END_OF_CODESTREAM = b"\xff\xd9"
 MAX_TILE_PARTS = 10_000
 
 SURPLUS = 128
-"""Bytes that the runs of an RLE segment may be longer than the picture: a run's."""
+"""Bytes by which the runs of an RLE segment may exceed the picture: one run's."""
 
 
 class Frame(NamedTuple):
@@ -82,8 +82,8 @@ def fragments(pixels: bytes) -> list[bytes]:
 def joined(parts: list[bytes]) -> bytes:
     """The codestream of one frame, which may lie in several fragments.
 
-    Each of them may have an offset in the table, though the standard has one a frame: what begins
-    a codestream tells frames from fragments.
+    Each fragment may have an offset in the table, though the standard has one for each frame: the
+    beginning of a codestream distinguishes frames from fragments.
     """
     if any(part.startswith(STARTS) for part in parts[1:]):
         raise ImageError("is a DICOM image of several frames: export the one to be read")

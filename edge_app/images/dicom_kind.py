@@ -1,4 +1,4 @@
-"""What kind of DICOM object this is: one grayscale radiograph made for reading, or which other.
+"""What kind of DICOM object this is: one grayscale radiograph made for reading, or another kind.
 
 A CT slice, raw detector data or a panoramic view of teeth scored as a chest film would look like
 an answer.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pydicom.uid import UID
 
 RADIOGRAPHY = ("CR", "DX", "RG", "RF", "DR")
-"""Modalities of chest films (PS3.3 C.7.3.1.1.1); DR is none of the standard's, but common."""
+"""Modalities of chest films (PS3.3 C.7.3.1.1.1); DR is not in the standard, but common."""
 
 UNSPECIFIC = ("", "OT", "SC")
 """Modalities that may hold anything, a digitised film among it: the SOP class decides."""
@@ -180,10 +180,10 @@ def _require_modality(header: Values, notes: list[str]) -> None:
             _require_no_processing_class(uid)
             raise ImageError(f"is a DICOM {sop_class(header)}, not a radiograph of the chest")
         return
-    told = f"modality {stated}" if stated in OTHERS else "a modality that DICOM does not know"
+    named = f"modality {stated}" if stated in OTHERS else "a modality that DICOM does not know"
     if stated in OTHERS or uid not in RADIOGRAPH_CLASSES:
-        raise ImageError(f"is a DICOM image of {told}, not a radiograph of the chest")
-    notes.append(f"is of {told}: read as {uid.name}")
+        raise ImageError(f"is a DICOM image of {named}, not a radiograph of the chest")
+    notes.append(f"is of {named}: read as {uid.name}")
 
 
 def _require_for_presentation(header: Values) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import ImageError
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 from edge_app.images import dicom_frames, gdcm_process, jpeg, jpeg_scans
 from edge_app.images.dicom_file import DicomFile
 from edge_app.images.dicom_frames import EXTENDED, LOSSLESS, LS, Frame
@@ -26,7 +26,7 @@ READ = (
     *("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81"),  # JPEG-LS
     *("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91"),  # JPEG 2000
 )
-"""Compressed transfer syntaxes; which codec decodes them is told by the codestream."""
+"""Compressed transfer syntaxes; the codestream decides which codec decodes them."""
 
 RLE = "1.2.840.10008.1.2.5"
 
@@ -124,7 +124,7 @@ def read_samples(file: DicomFile, form: Form, notes: list[str]) -> Samples:
     Args:
         file: the file.
         form: how samples lie in their words.
-        notes: get a line where there are more than the header declares.
+        notes: get a line where there are more samples than the header declares.
 
     Raises:
         ImageError: they are damaged, or a codec is not installed.
@@ -291,7 +291,7 @@ def _by_gdcm(frame: Frame) -> NDArray[Any]:
 
 
 def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
-    """Refuse samples that reach beyond Bits Stored: cut to it they would wrap round.
+    """Refuse samples that reach beyond Bits Stored: cut to these bits, they would wrap round.
 
     Unused bits are 0, or repeat the sign of a negative sample; overlays in them are not counted,
     nor are words that are padding.

@@ -1,7 +1,7 @@
 """Terms of DICOM that a message may repeat.
 
-A tag for a term takes any text, and people type names into it. What is told of a file is the
-standard's word, or that it is none.
+A tag for a term takes any text, and people type names into it. So a message repeats only the
+standard's terms, and otherwise says that the text is none of them.
 """
 
 from __future__ import annotations

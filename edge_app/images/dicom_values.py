@@ -1,8 +1,8 @@
 """The values of a DICOM data set, read from their bytes and trusted with nothing.
 
 A file may call a number text, write a decimal comma, leave a value out, or hold what is none at
-all. Whoever asks here gets a value of the kind that was asked for, or None, and never an exception
-of a parser.
+all. Each function here returns a value of the requested kind, or None, and never raises a parser's
+exception.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from edge_app.core.errors import ImageError
-from edge_app.core.want import blamed
+from edge_app.core.shortage import blamed
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -79,8 +79,8 @@ class Values:
         value = getattr(element, "value", None)
         if element is None or not isinstance(value, bytes):
             return b"", "", True
-        unsaid = element.VR in (None, "UN")
-        representation = dictionary_VR(element.tag) if unsaid else element.VR
+        implicit = element.VR in (None, "UN")
+        representation = dictionary_VR(element.tag) if implicit else element.VR
         return value, representation, element.is_little_endian
 
     def _raw(self, attribute: str | int) -> Any:

@@ -21,7 +21,7 @@ ALL_BITS = 16
 unsigned levels may be signed ones with half of their range added."""
 
 FEWEST_VALUES = 16
-"""Different values that a picture has beside those that stand apart from it."""
+"""Different values that a picture has, without those that stand apart from it."""
 
 
 class Window(NamedTuple):
@@ -198,7 +198,7 @@ def usual_range(low: int, high: int, levels: Levels, *, halved: bool = False) ->
 def _lacks_contrast(darkest: int, brightest: int, window: Range, levels: Levels) -> bool:
     """Whether the levels of the middle pixels are too small a part of the window.
 
-    Nobody stores signed levels about an odd place to show a part of them: half is asked for.
+    Nobody stores signed levels about an odd place to show a part of them, so half is required.
     """
     half = levels.container.first + (1 << levels.container.bits - 1)
     odd = levels.signed and window.first not in (half, levels.zero)

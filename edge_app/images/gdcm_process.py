@@ -1,4 +1,4 @@
-"""gdcm in a process of its own: a damaged codestream makes it crash, not complain."""
+"""gdcm in a process of its own, because a damaged codestream may crash it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 from typing import Final, NamedTuple
 
 from edge_app.core.errors import ImageError, MachineError
-from edge_app.core.want import KILLED, NO_MEMORY, SAID, want_of
+from edge_app.core.shortage import KILLED, MEMORY_MESSAGES, NO_MEMORY, shortage_of
 
 SECONDS: Final = 120
 
 READY: Final = b"gdcm"
-"""What the process says first: what fails before it is no fault of the picture."""
+"""The process's first line: a failure before it is not the picture's fault."""
 
 NO_COMPLAINT: Final = b"Unsupported JPEG data precision"
 """What gdcm says of one of its three JPEG libraries before it turns to the next."""
@@ -65,12 +65,12 @@ def decoded(data: bytes, job: Job, name: str) -> bytes | None:
     except subprocess.TimeoutExpired:
         raise ImageError(f"took more than {SECONDS} s to decode as {name}") from None
     except OSError as error:
-        want = want_of(error) or error.strerror
-        raise MachineError(f"could not be read: its decoder does not start: {want}") from None
+        shortage = shortage_of(error) or error.strerror
+        raise MachineError(f"could not be read: its decoder does not start: {shortage}") from None
     if done.returncode == -signal.SIGKILL:
         raise MachineError(f"could not be read: {KILLED}")
     said = done.stderr.decode("utf-8", "replace").lower()
-    if not done.stdout.startswith(READY) or any(words in said for words in SAID):
+    if not done.stdout.startswith(READY) or any(words in said for words in MEMORY_MESSAGES):
         raise MachineError(f"could not be read: its decoder does not start: {NO_MEMORY}")
     if done.returncode or complaints(done.stderr):
         return None

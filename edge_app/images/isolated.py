@@ -2,9 +2,9 @@
 
 Each of them has a bound on memory, on processor time and on time; it starts no process, reaches no
 network, writes no file and reads only the installation (see `core.sandbox`), and dies with this
-process. The file goes to it, and its pixels come back, in memory that both have; beside them comes
-a header of fixed size with a bounded JSON text, and is believed as little as the picture is. One
-that dies or hangs is the end of that picture alone.
+process. The file goes to it, and its pixels come back, in shared memory; with them comes a header
+of fixed size with a bounded JSON text, which is trusted as little as the picture is. A process that
+dies or hangs costs that one picture alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from edge_app.core import sandbox, strict_json
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.pieces import Pieces, size_of, whole
 from edge_app.core.plain_text import plain
-from edge_app.core.want import KILLED, want_now, want_of
+from edge_app.core.shortage import KILLED, shortage_now, shortage_of
 from edge_app.images.radiograph import MAX_SIDE, Limits, Radiograph
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ which follows."""
 PICTURE, REFUSED, TOO_LARGE, MACHINE, MEMORY = range(5)
 LONGEST_TEXT: Final = 1 << 14
 LONGEST_FACT: Final = 200
-MOST_FACTS: Final = 32
+MAX_FACTS: Final = 32
 KEPT_BYTES: Final = 16 << 20
 """Of the shared memory; what a larger picture took beyond is given back."""
 
@@ -73,7 +73,7 @@ Say = Callable[[str], None]
 
 
 class _LostError(Exception):
-    """Why a process is of no more use, as the end of a sentence that begins with a picture."""
+    """Why a process is no longer usable, as the end of a sentence that begins with a picture."""
 
 
 class _Decoder:
@@ -96,7 +96,7 @@ class _Decoder:
             os.close(place)
             raise
         with theirs:
-            asked = {
+            request = {
                 "connection": theirs.fileno(),
                 "shared": place,
                 "parent": os.getpid(),
@@ -107,7 +107,7 @@ class _Decoder:
             path = [package, *(each for each in sys.path if each not in ("", package))]
             try:
                 self.process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", BOOTSTRAP, json.dumps(asked), *path],
+                    [sys.executable, "-I", "-S", "-c", BOOTSTRAP, json.dumps(request), *path],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -139,7 +139,7 @@ class _Decoder:
             except (ValueError, TypeError):
                 raise _LostError("is answered with nonsense") from None
 
-    def decode(self, data: bytes | Pieces, limits: Limits, least: int | None) -> Radiograph:
+    def decode(self, data: bytes | Pieces, limits: Limits, min_side: int | None) -> Radiograph:
         """See `read.decode`, without a digest."""
         import numpy as np
 
@@ -152,7 +152,7 @@ class _Decoder:
         try:
             self._share(data)
             self._number += 1
-            self._send(REQUEST.pack(self._number, size, *limits, least or 0), end)
+            self._send(REQUEST.pack(self._number, size, *limits, min_side or 0), end)
             kind, used, width, height, text = self._answered(end, limits.max_pixels)
             self._used = max(self._used, min(used, 1e9))
             if kind != PICTURE:
@@ -183,7 +183,7 @@ class _Decoder:
 
     def _send(self, data: bytes, end: float) -> None:
         with self._spoken_to(end):
-            # Without a signal: who decodes may have ended, and this process must not.
+            # Without a signal: the decoder may have ended, and this process must not.
             self.connection.sendall(data, socket.MSG_NOSIGNAL)
 
     def _received(self, size: int, end: float) -> bytearray:
@@ -204,8 +204,8 @@ class _Decoder:
     def _end(self) -> _LostError | MachineError:
         """How it ended, or that it was ended because it takes too long.
 
-        What takes more memory than it may is refused it, and told. Where the machine has less than
-        that to give, the system kills it first, as it does where others take all of it.
+        A process that takes more memory than its limit is refused it, and reports that. Where the
+        machine has less than the limit, the system kills the process first.
         """
         try:
             status = self.process.wait(1)
@@ -226,7 +226,7 @@ class _Decoder:
 
 
 class _Spoken:
-    """While something is said or heard: what goes wrong there is the process's end."""
+    """A context for sending or receiving: an error there ends the process."""
 
     def __init__(self, decoder: _Decoder) -> None:
         self.decoder = decoder
@@ -247,12 +247,12 @@ class _Spoken:
 
 
 class Decoders:
-    """Processes that decode, as many as there may be pictures at once; threads share them.
+    """The decoding processes, one for each picture that may be decoded at once; threads share them.
 
     Args:
         count: processes.
         limits: of the largest picture that will be asked for.
-        say: is told once, in one line, what this kernel does not have of the isolation.
+        say: called once with one line that names what this kernel lacks for the isolation.
     """
 
     def __init__(self, count: int, limits: Limits, say: Say) -> None:
@@ -265,11 +265,16 @@ class Decoders:
             # Their start takes as long as loading the model: both begin at once.
             try:
                 self._idle.put(self._started())
-            except MachineError:  # tried again, and told, when it is needed
+            except MachineError:  # tried again, and reported, when it is needed
                 self._idle.put(None)
 
     def decode(
-        self, data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
+        self,
+        data: bytes | Pieces,
+        limits: Limits,
+        min_side: int | None = None,
+        *,
+        digest: bool = True,
     ) -> Radiograph:
         """See `read.decode`.
 
@@ -285,19 +290,19 @@ class Decoders:
             decoder = decoder or self._started()
             decoder.ready()
             self._announce(decoder)
-            image = decoder.decode(data, limits, least)
+            image = decoder.decode(data, limits, min_side)
         except _LostError as lost:
             begun = decoder is not None and decoder.missing is not None
             if decoder is not None:
                 decoder.close()
                 decoder = None
             if not begun:
-                want = want_now() or "try again"
-                raise MachineError(f"could not be read: no decoder starts: {want}") from None
+                shortage = shortage_now() or "try again"
+                raise MachineError(f"could not be read: no decoder starts: {shortage}") from None
             raise ImageError(str(lost)) from None
         except ImageError:
             raise
-        except BaseException:  # its answer may still come, and must be nobody else's
+        except BaseException:  # its answer may still come, and must not go to another picture
             if decoder is not None:
                 decoder.close()
                 decoder = None
@@ -314,8 +319,8 @@ class Decoders:
         try:
             decoder = _Decoder(self._memory, self._shared)
         except OSError as error:
-            want = want_of(error) or error.strerror
-            raise MachineError(f"could not be read: no decoder starts: {want}") from None
+            shortage = shortage_of(error) or error.strerror
+            raise MachineError(f"could not be read: no decoder starts: {shortage}") from None
         self._processes = [each for each in self._processes if each.returncode is None]
         self._processes.append(decoder.process)
         return decoder
@@ -326,7 +331,7 @@ class Decoders:
             say(f"isolation is incomplete, this kernel has no {'; no '.join(decoder.missing)}")
 
     def rest(self) -> None:
-        """Give back the shared memory of those that have nothing in hand."""
+        """Give back the shared memory of idle processes."""
         for _ in range(self._idle.qsize()):
             try:
                 decoder = self._idle.get_nowait()
@@ -337,7 +342,7 @@ class Decoders:
             self._idle.put(decoder)
 
     def close(self) -> None:
-        """End all of them; what one has in hand is lost."""
+        """End all processes; a picture that is being decoded is lost."""
         for process in self._processes:
             process.kill()
             process.wait()
@@ -350,7 +355,7 @@ class Decoders:
 
 
 def _sealed(size: int) -> int:
-    """A descriptor of so much memory, which nobody can make smaller: that would end who reads it.
+    """A descriptor of `size` bytes of memory that cannot shrink: that would kill its reader.
 
     Raises:
         OSError: there is no descriptor for it.
@@ -368,15 +373,15 @@ def _sealed(size: int) -> int:
 def _refusal(kind: int, text: bytes) -> ImageError:
     said = plain(text.decode("utf-8", "replace"))
     if kind == MEMORY:
-        want = want_now()
-        if want:
-            return MachineError(f"could not be read: {want}")
+        shortage = shortage_now()
+        if shortage:
+            return MachineError(f"could not be read: {shortage}")
         return ImageError("takes more memory to decode than any radiograph does")
     return {TOO_LARGE: ImageTooLargeError, MACHINE: MachineError}.get(kind, ImageError)(said)
 
 
 def _radiograph(text: bytes, pixels: NDArray[np.uint8], width: int, height: int) -> Radiograph:
-    """What a process says, believed only as far as it can be true."""
+    """What a process answers, checked for what can be true."""
     try:
         facts, warnings = strict_json.parse(text)
         facts = {_name(name): _fact(value) for name, value in facts.items()}
@@ -388,8 +393,8 @@ def _radiograph(text: bytes, pixels: NDArray[np.uint8], width: int, height: int)
             and 0 < width * shrunk <= MAX_SIDE
             and 0 < height * shrunk <= MAX_SIDE
             and isinstance(facts["format"], str)
-            and len(facts) <= MOST_FACTS
-            and len(notes) <= MOST_FACTS
+            and len(facts) <= MAX_FACTS
+            and len(notes) <= MAX_FACTS
             and all(isinstance(note, str) for note in notes)
         )
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -16,7 +16,7 @@ MAX_SCANS = 100
 """Each scan of a progressive JPEG visits every pixel again; usual files have 10."""
 
 USUAL_SCANS: Final = 25
-"""A JPEG of more, which no usual encoder makes, is not decoded again to be told whole."""
+"""A JPEG with more, which no usual encoder makes, is not decoded again to see if it is whole."""
 
 MAX_SEGMENTS = 10_000
 MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
@@ -77,8 +77,8 @@ def has_end(data: bytes) -> bool:
 def ends_early(last_row: NDArray[Any]) -> bool:
     """Whether a picture's last row, or the end of it, looks as if its data had ended before it.
 
-    libjpeg says so where nobody hears it, and leaves the coefficients of the blocks that are
-    missing 0. Bytes lost before the end leave out as many blocks there.
+    libjpeg only warns, which nobody sees, and leaves the coefficients of missing blocks 0.
+    Bytes lost before the end leave out as many blocks there.
     """
     return bool((last_row == FILLING).all())
 

@@ -29,14 +29,14 @@ PRECINCT = 4
 
 MAX_LEVELS = 32
 LARGEST = 15
-"""Logarithm of a precinct's side where none is told."""
+"""Logarithm of a precinct's side where none is stated."""
 
 
 class Style(NamedTuple):
     """How tiles are cut: decomposition levels, logarithms of sides of code-blocks and precincts.
 
     Attributes:
-        precincts: one byte a resolution, two logarithms in it; empty where none is told.
+        precincts: one byte a resolution, two logarithms in it; empty where none is stated.
     """
 
     levels: int

@@ -1,7 +1,7 @@
-"""What the scans of a JPEG leave out (ITU-T T.81), as its markers tell.
+"""What the scans of a JPEG leave out (ITU-T T.81), according to its markers.
 
 libjpeg shows what there is: less sharp without the later scans, gray or shifted where data between
-two restart markers are lost. It says so where nobody hears it.
+two restart markers are lost. It only warns, which nobody sees.
 """
 
 from __future__ import annotations

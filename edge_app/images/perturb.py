@@ -1,6 +1,6 @@
 """Small changes that a picture goes through on its way to a device: how steady is a model?
 
-A model that answers otherwise after one of these answers by chance, so they are the yardstick for
+A model whose answer changes after one of these answers by chance, so they are the yardstick for
 what quantization may change. They act on a picture as the network gets it, and depend on the
 picture's name alone: order, batches and interruptions do not matter.
 """

@@ -30,7 +30,7 @@ SOFT_TISSUE: Final = 4.0
 LUNG: Final = 0.26 * SOFT_TISSUE
 BONE: Final = 5.0
 
-RIGHT: Final = -1.0  # the patient's, hence the image's left
+RIGHT: Final = -1.0  # the patient's right is the image's left
 LEFT: Final = 1.0
 SIDES: Final = (RIGHT, LEFT)
 RIB_RADIUS: Final = 0.024

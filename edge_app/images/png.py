@@ -1,7 +1,7 @@
 """PNG (W3C, third edition): its checksums, and its pixel data inflated faster than Pillow would.
 
 Inflating is half of what Pillow does for a radiograph. ISA-L inflates twice as fast, so Pillow gets
-the same picture with its pixel data *stored* (RFC 1951, 3.2.4) and does all else: filters, depths,
+the same picture with its pixel data *stored* (RFC 1951, 3.2.4) and does the rest: filters, depths,
 palettes. The picture is inflated block by block as Pillow asks for it: nothing is held twice.
 """
 
@@ -55,8 +55,8 @@ OTHER_TONES: Final = {
 }
 """Transfer functions (ITU-T H.273, table 3) by which viewers show other grays than are stored.
 
-Those of television (1, 6, 7, 11, 12, 14, 15) they take for sRGB's, or for a gamma of 2.4, by which
-no gray moves so far that it is told."""
+Viewers treat those of television (1, 6, 7, 11, 12, 14, 15) as sRGB's, or as a gamma of 2.4, which
+moves no gray far enough to be reported."""
 
 
 DAMAGED: Final = cast("type[Exception]", deflate.error)
@@ -133,8 +133,8 @@ def clear_gray(data: bytes) -> int:
     found: dict[bytes, Chunk] = {}
     for chunk in chunks(data):
         found.setdefault(chunk.kind, chunk)
-    most = (1 << data[found[b"IHDR"].start + 8]) - 1
-    return (data[found[b"tRNS"].start + 1] & most) * (255 // most)
+    maximum = (1 << data[found[b"IHDR"].start + 8]) - 1
+    return (data[found[b"tRNS"].start + 1] & maximum) * (255 // maximum)
 
 
 def other_tones(data: bytes) -> str | None:

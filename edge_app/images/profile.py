@@ -34,9 +34,9 @@ PARAMETERS: Final = (1, 3, 4, 5, 7)
 
 
 def notes(profile: Any, *, is_gray: bool) -> list[str]:
-    """A line where viewers that heed a profile show a picture's gray otherwise than it is stored.
+    """A line where viewers that apply the profile show other grays than are stored.
 
-    A profile of another colour space than the picture's is heeded by none.
+    No viewer uses a profile of another colour space than the picture's.
 
     Args:
         profile: its bytes, which may be anything; nothing if there is none.

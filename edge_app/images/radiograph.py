@@ -22,7 +22,7 @@ MAX_SIDE = 65_535
 
 DISPLAY_GAMMA = 2.2
 NOTICED = 8
-"""Gray levels by which a viewer that heeds more than the pixels must move one to be told."""
+"""A viewer that uses more than the pixels may move a gray by less than this without a report."""
 
 
 class Limits(NamedTuple):

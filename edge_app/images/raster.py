@@ -17,7 +17,7 @@ import numpy as np
 
 from edge_app.core import native_stderr
 from edge_app.core.errors import ImageError, MachineError, not_loaded
-from edge_app.core.want import blamed, want_of
+from edge_app.core.shortage import blamed, shortage_of
 from edge_app.images.radiograph import (
     DISPLAY_GAMMA,
     NOTICED,
@@ -281,7 +281,7 @@ def _tiff(data: bytes, limits: Limits) -> Radiograph:
         try:
             return _loaded(_open(data, limits), notes, data)
         except OSError as error:
-            if want_of(error) or page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
+            if shortage_of(error) or page.value(tiff.COMPRESSION, 1) in tiff.COMMON_COMPRESSIONS:
                 raise
         except _UnidentifiedError:
             pass

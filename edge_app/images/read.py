@@ -1,7 +1,7 @@
 """One file → one 8-bit grayscale radiograph, air dark and bone bright, or a clear refusal.
 
-Every file is read as if an enemy had made it: what is no regular file is not opened, what is too
-large is not read, and what it *is* is decided by its content alone.
+Every file is read as if an enemy had made it: only regular files are opened, files that are too
+large are not read, and the content alone decides what a file is.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import IO, Final, Protocol
 
 from edge_app.core.advice import RAISE_BYTES
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
-from edge_app.core.files import TooLargeError, UnreadableError, WantError, read_bounded
+from edge_app.core.files import ShortageError, TooLargeError, UnreadableError, read_bounded
 from edge_app.core.pieces import Pieces, whole
+from edge_app.core.shortage import blamed
 from edge_app.core.steps import Watch, unwatched
-from edge_app.core.want import blamed
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits, Radiograph
 
@@ -23,8 +23,8 @@ DECODERS: Final = ("Pillow", "pydicom", "python-gdcm")
 """Packages whose version may decide a pixel; `isal` inflates to the same bytes in each."""
 
 DECODING: Final = 5
-"""Raised whenever a picture is decoded, or resized, to other bytes than before: what is kept of
-pictures that were decoded otherwise is not gone on with."""
+"""Raised whenever a picture is decoded, or resized, to other bytes than before: stored results of
+pictures that an earlier version decoded are not continued."""
 
 DICOM_PREFIX = slice(128, 132)
 
@@ -35,7 +35,7 @@ DICOM_GROUPS = (b"\x02\0", b"\x08\0", b"\0\x02", b"\0\x08", b"DI")
 def read_image(
     source: str | os.PathLike[str] | IO[bytes],
     limits: Limits | None = None,
-    least: int | None = None,
+    min_side: int | None = None,
     *,
     digest: bool = True,
     watch: Watch = unwatched,
@@ -46,10 +46,10 @@ def read_image(
     Args:
         source: a file's path or a stream.
         limits: what is refused unread.
-        least: pixels that each side must keep where a decoder can shrink the picture on its way
+        min_side: pixels that each side must keep where a decoder can shrink the picture on its way
             (see `raster.decode`); None for the picture as it is.
         digest: whether `facts` tell the file's SHA-256; it takes a twentieth of the time.
-        watch: is told when bytes are read, and when they are decoded.
+        watch: called when bytes are read, and when they are decoded.
         decoder: takes the place of `decode`; see `isolated`.
 
     Raises:
@@ -59,19 +59,24 @@ def read_image(
     watch("read")
     data = read_bytes(source, limits)
     watch("decode")
-    return (decoder or decode)(data, limits, least, digest=digest)
+    return (decoder or decode)(data, limits, min_side, digest=digest)
 
 
 class Decoder(Protocol):
     """What makes a radiograph of a file's bytes; see `decode`."""
 
     def __call__(
-        self, data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
+        self,
+        data: bytes | Pieces,
+        limits: Limits,
+        min_side: int | None = None,
+        *,
+        digest: bool = True,
     ) -> Radiograph: ...
 
 
 def decode(
-    data: bytes | Pieces, limits: Limits, least: int | None = None, *, digest: bool = True
+    data: bytes | Pieces, limits: Limits, min_side: int | None = None, *, digest: bool = True
 ) -> Radiograph:
     """Decode a file's bytes; see `read_image`.
 
@@ -86,7 +91,7 @@ def decode(
 
             image = dicom.decode(data, limits)
         else:
-            image = raster.decode(data, limits, least)
+            image = raster.decode(data, limits, min_side)
     except (OSError, MemoryError, ImportError) as error:  # of a module that is loaded only now
         raise blamed(error, "cannot be read: what decodes it cannot be loaded") from None
     if digest:
@@ -116,7 +121,7 @@ def read_bytes(source: str | os.PathLike[str] | IO[bytes], limits: Limits) -> by
         data = read_bounded(source, limits.max_bytes)
     except TooLargeError as error:
         raise ImageTooLargeError(f"{error}: {RAISE_BYTES}") from None
-    except WantError as error:
+    except ShortageError as error:
         raise MachineError(str(error)) from None
     except UnreadableError as error:
         raise ImageError(str(error)) from None

@@ -6,8 +6,8 @@ count. Both are read off the histogram:
 - Where all values share their leading bits, these carry nothing: 12 bits in a 16-bit file are shown
   as 12 bits, and 14 bits stored from 32768 on as 14 bits.
 - Where an 8-bit picture was widened, the step between its grays tells by how many bits.
-- A marker or a border that was painted over the picture later lies apart from all else: it is shown
-  black or white and does not set the range.
+- A marker or a border that was painted over the picture later lies apart from all other values: it
+  is shown black or white and does not set the range.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Range(NamedTuple):
 
     Attributes:
         start: the value shown as black.
-        bits: the values up to start + 2**bits are told apart.
+        bits: the values up to start + 2**bits are distinguished.
         exact: whether the values are an 8-bit picture's, widened.
     """
 
@@ -100,7 +100,7 @@ def windowed(
         values: the samples.
         facts: get `bits` and `window`.
         notes: get a line for all that is not shown as it is stored.
-        counted: the samples that tell the range, if it is not told by `values` alone.
+        counted: the samples that decide the range, if `values` alone do not.
     """
     histogram = histogram_of(values if counted is None else counted)
     chosen = range_of(histogram)

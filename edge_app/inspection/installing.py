@@ -75,7 +75,7 @@ def install(path: Path, options: BackendOptions) -> Installed:
                 raise
             _make_current(home, version)
             _remove_leftovers(home)
-    return _told(model.name, home, model.origin)
+    return _result(model.name, home, model.origin)
 
 
 def roll_back(name: str) -> Installed:
@@ -97,7 +97,7 @@ def roll_back(name: str) -> Installed:
         model, _, _ = _read(version / f"{name}.tflite")
         _make_current(home, version)
     assert model.origin is not None
-    return _told(name, home, model.origin)
+    return _result(name, home, model.origin)
 
 
 def _read(path: Path) -> tuple[ModelFile, bytes, bytes | None]:
@@ -182,7 +182,7 @@ def _remove_leftovers(home: Path) -> None:
             place.unlink()
 
 
-def _told(name: str, home: Path, origin: Origin) -> Installed:
+def _result(name: str, home: Path, origin: Origin) -> Installed:
     version = installed.current(home)
     assert version is not None
     before = installed.before(version)

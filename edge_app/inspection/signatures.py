@@ -77,14 +77,14 @@ def _public_key(data: bytes) -> PublicKey:
         raise ValueError("is no public key of minisign") from None
 
 
-def add_key(given: str, owner: str, signed_only: bool) -> tuple[Path, PublicKey, str]:
+def add_key(source: str, owner: str, signed_only: bool) -> tuple[Path, PublicKey, str]:
     """Have this place trust a key.
 
     The first one is taken as it is given, by a person who compared it with what its owner told.
     Each further one has to be signed by one that is trusted.
 
     Args:
-        given: a ``.pub`` file, or the key itself.
+        source: a ``.pub`` file, or the key itself.
         owner: whose it is, for messages.
         signed_only: also refuse unsigned files from now on.
 
@@ -100,7 +100,7 @@ def add_key(given: str, owner: str, signed_only: bool) -> tuple[Path, PublicKey,
     if os.environ.get(trust.VARIABLE) == trust.NONE:
         raise UsageError(f"{trust.VARIABLE} is {trust.NONE}: no key would be trusted")
     keys = trust.pinned() if trust.is_there(place) else Keys()
-    key, why = _vouched(given, keys)
+    key, why = _vouched(source, keys)
     if not owner.isprintable() or "\n" in owner:
         raise UsageError("--owner: write the name in one line")
     known = next((each for each in keys.trusted if each.key.number == key.number), None)
@@ -122,18 +122,18 @@ def add_key(given: str, owner: str, signed_only: bool) -> tuple[Path, PublicKey,
     return place, key, why
 
 
-def _vouched(given: str, keys: Keys) -> tuple[PublicKey, str]:
+def _vouched(source: str, keys: Keys) -> tuple[PublicKey, str]:
     """The key that is given, and why it is trusted."""
-    path = Path(given)
+    path = Path(source)
     try:
-        key = minisign.public_key(given)
+        key = minisign.public_key(source)
         signature = None
     except ValueError:
         try:
             data = read_bounded(path, minisign.MAX_BYTES)
             key = _public_key(data)
         except (UnreadableError, ValueError) as error:
-            raise UsageError(f"{given}: {error}") from None
+            raise UsageError(f"{source}: {error}") from None
         signature = trust.read_signature(path)
     if not keys.trusted:
         return key, "the first key: compare it with what its owner told you"
@@ -141,13 +141,13 @@ def _vouched(given: str, keys: Keys) -> tuple[PublicKey, str]:
         return key, "trusted already"
     if signature is None:
         raise SignatureError(
-            f"{given}: a further key has to be signed by a trusted one: name its .pub file, with "
+            f"{source}: a further key has to be signed by a trusted one: name its .pub file, with "
             f"the signature beside it; or write it into {keys.path} yourself"
         )
     try:
         found = trust.origin(data, signature, "key", key.id, keys)
     except SignatureError as error:
-        raise SignatureError(f"{given}: {error}") from None
+        raise SignatureError(f"{source}: {error}") from None
     if found.signer is None:
-        raise SignatureError(f"{given}: {found.words}")
+        raise SignatureError(f"{source}: {found.words}")
     return key, found.words

@@ -16,7 +16,7 @@ NOT_NORMAL: Final = "'not flagged' does not mean normal"
 ILL: Final = "images that are not normal"
 
 PREVALENCE: Final = 0.1
-"""A share of images that are not normal as where few people are ill; cautions hold for it.
+"""A share of images that are not normal, typical where few people are ill; cautions hold for it.
 
 Networks are tested on images of which far more are not normal than in any practice.
 """
@@ -48,7 +48,7 @@ class Cautions(NamedTuple):
 
         A site file tells the predictive values of the place, as an interval. A model tells what it
         reached on validation and on test, whose patients its network never saw, each by its name:
-        the two are other patients and no interval. Of one that was not tested nothing is claimed.
+        the two are of different patients and no interval. Nothing is claimed without a test.
 
         Args:
             point: whose threshold flags; None if none does.
@@ -128,8 +128,8 @@ def _known(*shares: float | None) -> list[float]:
     return [share for share in shares if share is not None] if None not in shares else []
 
 
-def _joined(begin: str, where: str, told: str) -> str:
-    return f"{begin}: {where}{told}" if told else begin
+def _joined(begin: str, where: str, text: str) -> str:
+    return f"{begin}: {where}{text}" if text else begin
 
 
 def _of_both(what: str, are: str, shares: Sequence[float]) -> str:

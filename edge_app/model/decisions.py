@@ -49,7 +49,7 @@ class Finding(NamedTuple):
         threshold: of the label's operating point, on the score; None if it was not computable.
         above: score ≥ threshold; None without a threshold. No finding is above in an image that is
             not flagged, and the normal label is not where a finding is, or the image is flagged;
-            `told` leaves it undecided where the image as a whole is decided on.
+            `reported` leaves it undecided where the image as a whole is decided on.
         kind: ``finding``, or ``normal`` for the label that stands for the absence of all findings.
         usually: the share of images that bear the label where the model was calibrated; None if
             the model does not tell.
@@ -77,22 +77,22 @@ class Finding(NamedTuple):
 ABOVE: Final = "above"
 NOT_ABOVE: Final = "not above"
 RAISED: Final = "raised"
-LEAST: Final = 10.0
+RAISED_FROM: Final = 10.0
 """The least probability, in per cent, of a raised finding, however rare the finding is."""
 
 TIMES: Final = 2
 """How many times the usual probability a raised finding has at least."""
 
 RAISED_MEANS: Final = (
-    f"raised: {LEAST:.0f} % or more, and at least twice the usual probability, as printed; the "
-    "most probable first, which is no order of urgency; not raised does not mean absent"
+    f"raised: {RAISED_FROM:.0f} % or more, and at least twice the usual probability, as printed; "
+    "the most probable first, which is no order of urgency; not raised does not mean absent"
 )
 
 
 def worth_of_marks(manifest: Manifest) -> RaisedFacts | None:
     """A model's statement on raised findings; None if it is about another rule than `mark`'s."""
     facts = manifest.get("overall", {}).get("raised")
-    return facts if facts and (facts["least"], facts["times"]) == (LEAST, TIMES) else None
+    return facts if facts and (facts["least"], facts["times"]) == (RAISED_FROM, TIMES) else None
 
 
 def mark(score: float, usually: float | None, above: bool | None, by_label: bool) -> str:
@@ -101,14 +101,14 @@ def mark(score: float, usually: float | None, above: bool | None, by_label: bool
     Args:
         score, usually, above: see `Finding`.
         by_label: whether labels are decided one by one. If so, `ABOVE` marks a reached threshold;
-            otherwise `RAISED`, which is no decision, marks a probability of `LEAST` or more that is
-            at least `TIMES` the usual one, in the digits shown. A label with a usual probability of
-            0 is not marked, because any probability would be more.
+            otherwise `RAISED`, which is no decision, marks a probability of `RAISED_FROM` or more
+            that is at least `TIMES` the usual one, in the digits shown. A label with a usual
+            probability of 0 is not marked, because any probability would be more.
     """
     if by_label:
         return ABOVE if above else ""
     probable, usual = shown(score), shown(usually or 0.0)
-    return RAISED if usually and probable >= LEAST and probable >= TIMES * usual else ""
+    return RAISED if usually and probable >= RAISED_FROM and probable >= TIMES * usual else ""
 
 
 def marked(
@@ -135,7 +135,7 @@ def shown(share: float) -> float:
     return float(f"{100 * rounded(share):.1f}")
 
 
-def told(findings: Sequence[Finding], whole: Overall | None) -> tuple[Finding, ...]:
+def reported(findings: Sequence[Finding], whole: Overall | None) -> tuple[Finding, ...]:
     """Findings as every answer tells them.
 
     Where the image as a whole is decided on, the normal label is not: its own threshold is another

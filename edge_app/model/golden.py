@@ -63,7 +63,7 @@ class GoldenAnswer(NamedTuple):
         return (
             self._replace(scores=(), overall=None) != other._replace(scores=(), overall=None)
             or (self.overall is None) != (other.overall is None)
-            or any(abs(one - another) > 10**-DIGITS for one, another in pairs)
+            or any(abs(first - second) > 10**-DIGITS for first, second in pairs)
         )
 
 

@@ -29,7 +29,7 @@ ALONE: Final = 1 << 18
 """Multiplications of a matrix product that OpenBLAS computes in the calling thread. For larger ones
 it wakes threads that then spin for a while, on the processors that the network needs."""
 
-LEAST_SPREAD: Final = 0.05
+MIN_SPREAD: Final = 0.05
 """Variance of gray levels below which there is no detail of a size."""
 
 BLANK_RANGE: Final = 8
@@ -150,7 +150,7 @@ class Features:
         for pool, fine in zip(self._pools, reversed(blocks[:-1]), strict=False):
             finer = _averaged(pool, fine * fine)
             spread = np.maximum(finer - coarser, 0)
-            parts.append(np.log(spread.ravel() + LEAST_SPREAD) / 2 - 0.5)
+            parts.append(np.log(spread.ravel() + MIN_SPREAD) / 2 - 0.5)
             coarser = finer
         return np.concatenate(parts, dtype=np.float32)
 

@@ -1,4 +1,4 @@
-"""The folder of installed models, besides those of the package.
+"""The folder of installed models, in addition to those of the package.
 
 The user's folder holds a folder for each name, with one for each version, named by its serial
 number, or ``unsigned-…``. The link ``current`` leads to the version in use and is replaced in one

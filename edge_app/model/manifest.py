@@ -151,9 +151,9 @@ def _check_labels(stated: Manifest) -> None:
 
 
 def _check_tensors(stated: Manifest) -> None:
-    given, outputs = stated["input"], stated["outputs"]
-    for part in (given, *outputs.values()):
-        _check_stored(part, takes_grays=part is given)  # type: ignore[arg-type]
+    image, outputs = stated["input"], stated["outputs"]
+    for part in (image, *outputs.values()):
+        _check_stored(part, takes_grays=part is image)  # type: ignore[arg-type]
     activation = outputs["logits"].get("activation")
     if activation is not None:
         if HEADS[activation] != stated["head"]:
@@ -162,9 +162,9 @@ def _check_tensors(stated: Manifest) -> None:
             raise _bad("probabilities have neither a map nor spans")
     if "pooling" in stated and "map" not in outputs:
         raise _bad("its logits are pooled from a map, and it has none")
-    for value in (given["mean"], given["std"]):
-        if isinstance(value, list) and len(value) != given["channels"]:
-            raise _bad(f"its mean and std need one number, or {given['channels']}, one a channel")
+    for value in (image["mean"], image["std"]):
+        if isinstance(value, list) and len(value) != image["channels"]:
+            raise _bad(f"its mean and std need one number, or {image['channels']}, one a channel")
     channels = len(stated["labels"])
     logits = outputs["logits"]["shape"]
     maps = outputs["map"]["shape"] if "map" in outputs else [1, 1, 1, channels]
@@ -215,7 +215,7 @@ def _check_compiled(stated: Manifest) -> None:
 
 
 def _check_input_check(stated: Manifest) -> None:
-    check, given = stated["input_check"], stated["input"]
+    check, image = stated["input_check"], stated["input"]
     kinds = check["kinds"]
     if unknown := set(kinds) - set(KINDS):
         raise ModelError(
@@ -224,11 +224,11 @@ def _check_input_check(stated: Manifest) -> None:
         )
     if len(set(kinds)) != len(kinds) or len(check["limits"]) != len(kinds):
         raise _bad("its input check has not one limit for each of its kinds")
-    if given["height"] != given["width"] or given["resize"] != STRETCH:
+    if image["height"] != image["width"] or image["resize"] != STRETCH:
         raise _bad("an input check needs a square input that pictures are stretched to")
-    if given["height"] % check["grid"]:
+    if image["height"] % check["grid"]:
         raise _bad("its input check's grid does not divide the input's side")
-    if check.get("details", 0) > details_of(given["height"], check["grid"]):
+    if check.get("details", 0) > details_of(image["height"], check["grid"]):
         raise _bad("its input check looks at detail that is smaller than a pixel")
 
 

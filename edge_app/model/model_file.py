@@ -132,8 +132,8 @@ class ModelFile(NamedTuple):
     @property
     def to_tensor(self) -> ToTensor:
         """The function from a picture to its input tensor."""
-        given = self.manifest["input"]
-        return ToTensor(self.input_spec, given["quantization"], given["dtype"])
+        image = self.manifest["input"]
+        return ToTensor(self.input_spec, image["quantization"], image["dtype"])
 
     @property
     def integer(self) -> bool:
@@ -212,7 +212,7 @@ class ModelFile(NamedTuple):
     def replace(self, **parts: Unpack[Parts]) -> ModelFile:
         """A new model with some parts replaced, checked as `read` checks; nothing is written.
 
-        Sizes and digests are computed anew. Networks compiled from another flatbuffer and golden
+        Sizes and digests are computed again. Networks compiled from another flatbuffer and golden
         vectors of another shape are refused.
 
         Args:
@@ -221,8 +221,8 @@ class ModelFile(NamedTuple):
         Raises:
             ModelError: the parts do not make a model file.
         """
-        anew = {"digest", "origin"}
-        whole = {key: value for key, value in self._asdict().items() if key not in anew}
+        renewed = {"digest", "origin"}
+        whole = {key: value for key, value in self._asdict().items() if key not in renewed}
         return assemble(**{**whole, **parts})
 
     def save(self, path: Path | None = None) -> ModelFile:
@@ -252,7 +252,7 @@ class ModelFile(NamedTuple):
 
 
 def locate(name: str) -> Path:
-    """The file of an installed or a shipped model of this name, or else `name` as a path."""
+    """The file of an installed or a shipped model of this name, otherwise `name` as a path."""
     place = installed.find(name)
     if place is not None:
         return place
@@ -407,7 +407,7 @@ def _half(what: str, without: str, member: str) -> ModelError:
 
 
 def _golden(manifest: Manifest, members: dict[str, bytes]) -> Golden:
-    count, given, outputs = manifest["golden"]["count"], manifest["input"], manifest["outputs"]
+    count, image, outputs = manifest["golden"]["count"], manifest["input"], manifest["outputs"]
 
     def tensors(member: str, part: Input | Output, shape: list[int]) -> NDArray[Any]:
         if member not in members:
@@ -417,8 +417,8 @@ def _golden(manifest: Manifest, members: dict[str, bytes]) -> Golden:
             raise ModelError(f"{member} does not hold {count} tensors of shape {tuple(shape)}")
         return np.frombuffer(data, dtype).reshape(count, *shape)
 
-    seen = [given["height"], given["width"], given["channels"]]
-    inputs = tensors(archive.GOLDEN_INPUT, given, seen)
+    seen = [image["height"], image["width"], image["channels"]]
+    inputs = tensors(archive.GOLDEN_INPUT, image, seen)
     logits = tensors(archive.GOLDEN_LOGITS, outputs["logits"], outputs["logits"]["shape"][1:])
     stored = members.get(archive.GOLDEN_ANSWERS)
     answers = None if stored is None else read_answers(stored)

@@ -82,8 +82,8 @@ def undone(
     real = dequantize(values, quantization).astype(np.float64)
     step = quantization["scale"] if quantization else ROUNDED
     inside = (real >= -step) & (real <= 1 + step)
-    least, most = (step / 2, 1 - step / 2) if quantization else (SMALLEST, 1 - BELOW_ONE)
-    share = np.clip(np.where(inside, real, np.nan), least, most)
+    low, high = (step / 2, 1 - step / 2) if quantization else (SMALLEST, 1 - BELOW_ONE)
+    share = np.clip(np.where(inside, real, np.nan), low, high)
     logits = np.log(share)
     if activation == "sigmoid":
         logits = logits - np.log1p(-share)

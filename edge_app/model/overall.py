@@ -118,9 +118,9 @@ def verdict(whole: Overall | None, marked: Sequence[str] | None) -> list[str]:
 def method_of(labels: Labels, head: Head) -> Method | None:
     """How a model's labels become one score; None if they cannot.
 
-    By its normal label if it has one; else by the findings as if they were independent (noisy or:
-    Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3.2). Exclusive labels
-    without a normal one cannot: they always add up to 1.
+    By its normal label if it has one; otherwise by the findings as if they were independent (noisy
+    or: Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, section 4.3.2). Exclusive
+    labels without a normal one cannot: they always add up to 1.
     """
     if labels.normal is not None:
         return NORMAL

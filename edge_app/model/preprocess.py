@@ -79,7 +79,7 @@ class InputSpec(NamedTuple):
         )
 
     @property
-    def least(self) -> int:
+    def min_side(self) -> int:
         """The fewest pixels a side to which a decoder may shrink; see `read_image`."""
         return OVERSAMPLING * max(self.height, self.width)
 

@@ -35,26 +35,28 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
     overall = manifest.get("overall")
     if manifest["head"] == "exclusive" and Labels.of(manifest["labels"]).normal is None:
         yield NEVER_FLAGGED
-    told = []
+    parts = []
     images = (overall["fitted_on"] if overall else manifest["calibration"]["fitted_on"]) or ""
     if usual and (overall or manifest.get("prevalence")):
         if site and site.content["prevalence"]["stated"]:
             share = percent(site.content["decisions"]["overall"]["usually"])
-            told.append(f"usually: at this site, where {share} of images are said to be not normal")
+            parts.append(
+                f"usually: at this site, where {share} of images are said to be not normal"
+            )
         elif site:
-            told.append(f"usually: at this site ({images.removesuffix(AT_SITE)})")
+            parts.append(f"usually: at this site ({images.removesuffix(AT_SITE)})")
         else:
-            told.append(
+            parts.append(
                 "usually: how many have it, of all images it was checked on, normal or not "
                 f"({images})"
             )
     if reference := manifest.get("reference"):
         normal = reference["images"].removesuffix(AT_SITE)
-        if told and normal.endswith(f" of {images}"):
+        if parts and normal.endswith(f" of {images}"):
             normal = f"{normal.removesuffix(f' normal images of {images}')} of these"
-        told.append(f"higher than: at least so many normal images (no finding): {normal}")
-    if told:
-        yield "; ".join(told)
+        parts.append(f"higher than: at least so many normal images (no finding): {normal}")
+    if parts:
+        yield "; ".join(parts)
 
 
 def normal_images(manifest: Manifest) -> str:

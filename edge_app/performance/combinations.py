@@ -141,8 +141,8 @@ def site_of(name: str) -> Site | None:
     return read_site(Path(name))
 
 
-def worker_counts(most: int | None) -> list[int]:
-    """1, 2, 4 … up to `most`; default: the number of cores that this process may use."""
-    last = most or cores()
+def worker_counts(maximum: int | None) -> list[int]:
+    """1, 2, 4 … up to `maximum`; default: the number of cores that this process may use."""
+    last = maximum or cores()
     counts = [1 << power for power in range(last.bit_length()) if 1 << power < last]
     return [*counts, last]

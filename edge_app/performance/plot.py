@@ -50,8 +50,8 @@ def _stages(cells: Cells, top: int) -> tuple[list[str], int]:
     cells = [cell for cell in cells if "total" in cell["quantities"]]
     if not cells:
         return [], top
-    most = max(cell["quantities"]["total"]["value"] for cell in cells)
-    across = Axis(0, 1.08 * most, LEFT, RIGHT)
+    longest = max(cell["quantities"]["total"]["value"] for cell in cells)
+    across = Axis(0, 1.08 * longest, LEFT, RIGHT)
     body = [text(LEFT, top, "One image after the other, median", "title")]
     for place, stage in enumerate(STAGES):
         x = LEFT + 90 * place

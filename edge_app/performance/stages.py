@@ -57,8 +57,8 @@ def timed(classifier: Classifier, path: str) -> dict[str, int]:
     def watch(stage: str) -> None:
         begun[stage] = clock()
 
-    least = classifier.model.input_spec.least
-    read = partial(read_source, least=least, digest=False, watch=watch)
+    min_side = classifier.model.input_spec.min_side
+    read = partial(read_source, min_side=min_side, digest=False, watch=watch)
     score = partial(classified, watch=watch)
     start = clock()
     ((_, answer),) = score_all([path], classifier, read, score)
@@ -128,7 +128,7 @@ def throughput(
     from edge_app.pipeline.reader import read_source
     from edge_app.pipeline.writers import CsvWriter
 
-    read = partial(read_source, least=classifier.model.input_spec.least, digest=False)
+    read = partial(read_source, min_side=classifier.model.input_spec.min_side, digest=False)
     with open(os.devnull, "w") as sink, redirect_stderr(sink):
 
         def answer(count: int) -> float:

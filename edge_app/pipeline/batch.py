@@ -54,7 +54,7 @@ def _write(source: str, answer: Classified | ImageError, writer: Writer, tally: 
     name = printable(source)
     if isinstance(answer, ImageError):
         tally.refused += 1
-        tally.wanting += isinstance(answer, MachineError)
+        tally.shortages += isinstance(answer, MachineError)
         complain(f"{name}: {answer}")
         writer.refusal(name, answer)
         return

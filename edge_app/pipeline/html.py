@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 STYLE: Final = Path(__file__).with_name("answers.css")
 WITH_PICTURES: Final = f"{POLICY}; img-src data:"
 
-MOST: Final = 30
+MAX_PICTURES: Final = 30
 """The most images on a page with their pictures, about 20 MB; it states how many more there are."""
 
 SIDE: Final = 512
@@ -118,7 +118,7 @@ class HtmlWriter:
     def _has_room(self, state: str) -> bool:
         """Whether an image has a place on the page; it is counted either way."""
         self._count[state] += 1
-        self.left_out += (full := len(self._images) >= MOST)
+        self.left_out += (full := len(self._images) >= MAX_PICTURES)
         return not full
 
     def _header(self, name: str) -> str:
@@ -133,7 +133,7 @@ class HtmlWriter:
         left_out = ""
         if self.left_out:
             said = f"{self.left_out} more images have no place on this page: it shows the first"
-            left_out = f'<p class="note">{said} {MOST}.</p>'
+            left_out = f'<p class="note">{said} {MAX_PICTURES}.</p>'
         return (
             f'<header>\n<p class="eyebrow">edge-cxr, {escape(name)}</p>\n<h1>Answers</h1>\n'
             f'<p class="lead">{escape(lead)}</p>\n{left_out}\n'
@@ -151,9 +151,9 @@ class HtmlWriter:
     def _parts(self, image: Radiograph, findings: Findings, state: str) -> Iterator[str]:
         """One image's part of the page, as HTML."""
         facts = image.facts
-        given = f"{facts['width']} × {facts['height']} {facts['format']}"
-        given += "" if state == NOT_SCORED else f", {seen_at(self._classifier.spec)}"
-        yield f'<p class="quiet">{escape(given)}</p>'
+        described = f"{facts['width']} × {facts['height']} {facts['format']}"
+        described += "" if state == NOT_SCORED else f", {seen_at(self._classifier.spec)}"
+        yield f'<p class="quiet">{escape(described)}</p>'
         warnings = "".join(_note(f"The picture {warning}") for warning in findings.warnings)
         if state == NOT_SCORED:
             yield f"{_note(f'Not scored: the picture {_reason(findings)}.')}{warnings}"

@@ -43,11 +43,11 @@ def answered(
         top: how many of the most probable findings to include; None for all.
     """
     rank = {finding.label: place for place, finding in enumerate(findings.ranked, 1)}
-    told = list(findings.findings) if top is None else findings.ranked[:top]
+    listed = list(findings.findings) if top is None else findings.ranked[:top]
     answer = {
         "file": name,
         "overall": _overall(findings.overall, findings.caution) if findings.overall else None,
-        "findings": [_finding(each, rank.get(each.label), findings.by_label) for each in told],
+        "findings": [_finding(each, rank.get(each.label), findings.by_label) for each in listed],
         "input_check": findings.check.as_dict() if findings.check else None,
         **({"heatmap": findings.heatmap} if findings.heatmap else {}),
         "blank": findings.blank,

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-Given: TypeAlias = "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8 | np.uint16]"
+ImageSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | IO[bytes] | NDArray[np.uint8 | np.uint16]"
+)
 """Sources in Python: a path, a file's bytes, an open file, an array."""
 
 
@@ -31,7 +33,7 @@ def is_stream(source: object) -> bool:
 def read_source(
     source: str,
     limits: Limits,
-    least: int | None = None,
+    min_side: int | None = None,
     *,
     digest: bool = True,
     watch: Watch = unwatched,
@@ -49,31 +51,31 @@ def read_source(
             raise ImageError("standard input is closed")
         with at_once():
             return read_image(
-                *(sys.stdin.buffer, limits, least), digest=digest, watch=watch, decoder=decoder
+                *(sys.stdin.buffer, limits, min_side), digest=digest, watch=watch, decoder=decoder
             )
     if not is_utf8(source):
         raise ImageError("its name is not UTF-8, so no result could be tied to it: rename it")
-    return read_image(source, limits, least, digest=digest, watch=watch, decoder=decoder)
+    return read_image(source, limits, min_side, digest=digest, watch=watch, decoder=decoder)
 
 
-def read_given(
-    source: Given, limits: Limits, least: int | None = None, *, digest: bool = True
+def read_image_source(
+    source: ImageSource, limits: Limits, min_side: int | None = None, *, digest: bool = True
 ) -> Radiograph:
     """The radiograph in a source of the Python interface.
 
     Args:
         source: a path, a file's bytes, an open binary file, or H×W uint8 or uint16 (air dark).
-        limits, least, digest: see `read_image`; an array is never shrunk and has no digest.
+        limits, min_side, digest: see `read_image`; an array is never shrunk and has no digest.
 
     Raises:
         ImageError: it cannot be read; the message is one line.
     """
     if isinstance(source, bytes):
-        return read_image(BytesIO(source), limits, least, digest=digest)
+        return read_image(BytesIO(source), limits, min_side, digest=digest)
     if isinstance(source, (str, os.PathLike)):
-        return read_image(source, limits, least, digest=digest)
+        return read_image(source, limits, min_side, digest=digest)
     if is_stream(source):
-        return read_image(cast("IO[bytes]", source), limits, least, digest=digest)
+        return read_image(cast("IO[bytes]", source), limits, min_side, digest=digest)
     from edge_app.images.array import from_array
 
     return from_array(source, limits)

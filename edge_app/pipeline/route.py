@@ -35,7 +35,7 @@ def score_all(
 
     Args:
         sources: anything that `read` takes: paths, bytes, arrays, rows of a table.
-        classifier: what scores; several workers make others like it, see `Classifier.another`.
+        classifier: what scores; several workers make others like it, see `Classifier.duplicate`.
         read: source → radiograph.
         score: radiograph → answer. Answers wait for those before them, so they should hold a
             picture only if it is needed.

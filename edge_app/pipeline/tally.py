@@ -11,20 +11,20 @@ class Tally:
     Attributes:
         answered: images that were read, including blank ones and those with withheld findings.
         refused: images that could not be read.
-        wanting: refused images for which the machine lacked memory, descriptors or processes.
+        shortages: refused images for which the machine lacked memory, descriptors or processes.
         blank: images with nearly one gray level.
         withheld: images whose findings the input check withheld.
         interrupted: whether Ctrl-C ended the batch.
     """
 
     def __init__(self) -> None:
-        self.answered = self.refused = self.wanting = self.blank = self.withheld = 0
+        self.answered = self.refused = self.shortages = self.blank = self.withheld = 0
         self.interrupted = False
 
     @property
     def exit_code(self) -> int:
         if self.interrupted:
             return EXIT_INTERRUPTED
-        if self.wanting:
+        if self.shortages:
             return EXIT_MODEL
         return EXIT_INPUT if self.refused or self.blank or self.withheld else EXIT_DONE

@@ -87,5 +87,5 @@ def _on_both(share: float, on: str, kept: Estimate, elsewhere: str) -> str:
     return f"{percent(share)} {on}{other}"
 
 
-def _share(told: Estimate) -> str:
-    return str(Share.of(told) or "an unknown share")
+def _share(estimate: Estimate) -> str:
+    return str(Share.of(estimate) or "an unknown share")

@@ -13,7 +13,7 @@ from edge_app.classifier import Classifier
 from edge_app.core.console import complain
 from edge_app.core.errors import ImageError, ImageTooLargeError, MachineError
 from edge_app.core.resources import memory
-from edge_app.core.want import NO_PROCESSES, want_of
+from edge_app.core.shortage import NO_PROCESSES, shortage_of
 from edge_app.images.radiograph import Limits, Radiograph, Reader
 from edge_app.pipeline.reader import attempted, is_stream
 from edge_app.pipeline.scorers import Scorer
@@ -97,7 +97,7 @@ class Workers(Generic[Source, Answer]):
             try:
                 return pool.submit(self._work, source)
             except RuntimeError as error:
-                if not want_of(error):
+                if not shortage_of(error):
                     raise
                 self.alone = True
                 complain(f"images are worked on one after the other: {NO_PROCESSES}")

@@ -53,14 +53,14 @@ class TableWriter:
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:
         facts = image.facts
-        given = f"{facts['width']}x{facts['height']} {facts['format']}"
+        described = f"{facts['width']}x{facts['height']} {facts['format']}"
         warnings = [f"  warning: the picture {warning}" for warning in findings.warnings]
         if findings.withheld:
-            lines = [f"{name}  ({given})", *warnings]
+            lines = [f"{name}  ({described})", *warnings]
             lines += [f"  not scored: the picture {findings.withheld}"]
             self.out.write("\n".join(lines) + "\n\n")
             return
-        lines = [f"{name}  ({given}, {seen_at(self.classifier.spec)})", *warnings]
+        lines = [f"{name}  ({described}, {seen_at(self.classifier.spec)})", *warnings]
         lines.append(f"  {'; '.join(findings.verdict)}")
         if whole := findings.overall:
             lines += [f"  {line}" for line in (whole.in_words(), findings.caution) if line]

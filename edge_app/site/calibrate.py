@@ -99,12 +99,12 @@ def calibrate(
     truth, patients = labelled.bearing, labelled.patients
     aim.require(truth, patients, TO_CALIBRATE)
     counted = share(truth, patients)
-    told = Prevalence(counted.value, prevalence or counted.value, prevalence is not None)
-    scored = score(labelled, model, told)
+    assumed = Prevalence(counted.value, prevalence or counted.value, prevalence is not None)
+    scored = score(labelled, model, assumed)
     chosen = threshold(aim, scored.probability, truth, patients)
     flagged = scored.probability >= chosen
     found = worth(chosen, performance(flagged, truth, patients, prevalence))
-    labels = decided(labelled, scored.scores, aim, scored.labels, told)
+    labels = decided(labelled, scored.scores, aim, scored.labels, assumed)
     content = {
         "kind": KIND,
         "schema_version": SCHEMA_VERSION,
@@ -119,9 +119,9 @@ def calibrate(
             "reports": labelled.reports,
             "notes": labelled.notes,
         },
-        "prevalence": _prevalence(counted, told),
+        "prevalence": _prevalence(counted, assumed),
         "target": {**aim._asdict(), "words": aim.words},
-        "decisions": _decisions(labelled, scored, aim, found, labels.point, told),
+        "decisions": _decisions(labelled, scored, aim, found, labels.point, assumed),
         "recalibration": recalibration(labelled, model, scored.method),
         "overall": found,
         "before": before(labelled, model, prevalence),
@@ -129,7 +129,7 @@ def calibrate(
         "groups": _groups(flagged, labelled, members or {}),
         "curve": _curve(truth, scored.probability),
         "choices": list(_choices(scored.probability, truth, patients, prevalence)),
-        "reference": drift_reference.made(scored, flagged, labelled, told.weights(truth)),
+        "reference": drift_reference.made(scored, flagged, labelled, assumed.weights(truth)),
     }
     return sealed(cast("Any", content))
 
@@ -183,9 +183,9 @@ def before(
     )
 
 
-def _prevalence(counted: Estimate, told: Prevalence) -> dict[str, Any]:
-    if told.stated:
-        return {"value": told.local, "low": None, "high": None, "stated": True}
+def _prevalence(counted: Estimate, assumed: Prevalence) -> dict[str, Any]:
+    if assumed.stated:
+        return {"value": assumed.local, "low": None, "high": None, "stated": True}
     return {**counted.as_dict(), "stated": False}
 
 

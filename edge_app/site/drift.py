@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 
 KIND: Final = "edge-cxr drift"
 LEVEL: Final = 0.05
-LEAST_TOLD: Final = 1e-15
+MIN_REPORTED: Final = 1e-15
 """A smaller probability is lost in the digits of what it is computed from."""
 CHANGED, AS_BEFORE = "changed", "as before"
 UNSURE, TOO_FEW = "not sure", "too few"
@@ -345,7 +345,7 @@ def _doubts(quantities: Sequence[Mapping[str, Any]]) -> str:
 def _probability(found: float | None) -> str:
     if found is None:
         return ""
-    return f"{found:.2g}" if found > LEAST_TOLD else f"< {LEAST_TOLD:g}"
+    return f"{found:.2g}" if found > MIN_REPORTED else f"< {MIN_REPORTED:g}"
 
 
 def _left_out(answers: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -111,13 +111,13 @@ def groups(about: Mapping[str, Mapping[str, str]], images: NDArray[np.str_]) -> 
     Returns:
         By kind and by name of the group, N bools.
     """
-    told = [about.get(str(image), {}) for image in images]
+    facts = [about.get(str(image), {}) for image in images]
     found: dict[str, dict[str, Bools]] = {}
     for kind in ("sex", "view"):
-        values = np.array([each.get(kind, "") for each in told])
+        values = np.array([each.get(kind, "") for each in facts])
         if any(values):
             found[kind] = {str(name): values == name for name in np.unique(values[values != ""])}
-    ages = np.array([_age(each.get("age", "")) for each in told])
+    ages = np.array([_age(each.get("age", "")) for each in facts])
     if np.isfinite(ages).any():
         found["age"] = {name: (ages >= low) & (ages < high) for name, (low, high) in AGES.items()}
     return found

@@ -130,14 +130,14 @@ def _independent(
     found = []
     odds, counted = _odds(labelled, model), labelled.targets.mean(axis=0).tolist()
     for channel, (share, here) in enumerate(zip(counted, local, strict=True)):
-        bears = labelled.targets[:, channel]
-        given = odds[:, channel], bears, labelled.patients
-        fewest, line, fitted = _fewest(bears, labelled), None, NOTHING
+        present = labelled.targets[:, channel]
+        data = odds[:, channel], present, labelled.patients
+        fewest, line, fitted = _fewest(present, labelled), None, NOTHING
         if 0 < here < 1:
             if fewest >= TO_CALIBRATE:
-                line, fitted = fit(*given, weights=weights), BOTH
+                line, fitted = fit(*data, weights=weights), BOTH
             if fewest >= PER_PARAMETER and (line is None or line.slope <= 0):
-                line, fitted = fit(*given, slope=False, weights=weights), LEVEL_ALONE
+                line, fitted = fit(*data, slope=False, weights=weights), LEVEL_ALONE
         if line is None:
             known = 0 < share < 1 and 0 < here < 1
             kind = labelled.labels[channel].kind
@@ -150,7 +150,7 @@ def _independent(
 
 def _exclusive(labelled: LabelledSet, model: ModelFile, weights: Floats) -> list[LabelLine]:
     odds, targets, labels = _odds(labelled, model), labelled.targets, labelled.labels
-    fewest = min(_fewest(bears, labelled) for bears in targets.T)
+    fewest = min(_fewest(present, labelled) for present in targets.T)
     line, fitted = None, NOTHING
     if (targets.sum(axis=1) == 1).all():
         if fewest >= TO_CALIBRATE:
@@ -168,9 +168,9 @@ def _moved(kind: Kind, labelled: LabelledSet, weights: Floats) -> float:
     return float(np.log(weights[of_its_kind].mean()))
 
 
-def _fewest(bears: NDArray[np.bool_], labelled: LabelledSet) -> int:
+def _fewest(present: NDArray[np.bool_], labelled: LabelledSet) -> int:
     """Patients who have images with a label, or without it, whichever are fewer."""
-    return min(len(np.unique(labelled.patients[each])) for each in (bears, ~bears))
+    return min(len(np.unique(labelled.patients[each])) for each in (present, ~present))
 
 
 class LabelDecisions(NamedTuple):
@@ -199,24 +199,24 @@ def decided(
     facts: list[dict[str, Any]] = []
     point: dict[str, list[float | None]] = {"thresholds": [], "sensitivity": [], "specificity": []}
     for channel, label in enumerate(labelled.labels):
-        bears, score = labelled.targets[:, channel], scores[:, channel]
+        present, score = labelled.targets[:, channel], scores[:, channel]
         at, found, why = None, None, None
         try:
-            at = threshold(aim, score, bears, labelled.patients)
+            at = threshold(aim, score, present, labelled.patients)
         except TooFewError as error:
             it = "it" if error.bearing else "images without it"
             why = f"{error.there} patients have {it}; {error.needed} would do"
         except DatasetError:
             why = "too many images without it have a probability of 1"
         if at is not None:
-            found = worth(at, _performance(score >= at, bears, labelled, prevalence))
+            found = worth(at, _performance(score >= at, present, labelled, prevalence))
         point["thresholds"].append(at)
         for name in ("sensitivity", "specificity"):
             point[name].append(found[name]["value"] if found else None)
         facts.append(
             {
                 "label": label.name,
-                **labelled.counted(bears),
+                **labelled.counted(present),
                 "recalibrated": calibration.fitted[channel],
                 "performance": found,
                 "why_not": why,
@@ -227,12 +227,12 @@ def decided(
 
 def _performance(
     above: NDArray[np.bool_],
-    bears: NDArray[np.bool_],
+    present: NDArray[np.bool_],
     labelled: LabelledSet,
     prevalence: Prevalence,
 ) -> dict[str, Estimate]:
     if not prevalence.stated:
-        return performance(above, bears, labelled.patients)
+        return performance(above, present, labelled.patients)
     bearing = labelled.bearing
     weights = prevalence.weights(bearing)
-    return performance_in_routine(above, bears, labelled.patients, weights, bearing)
+    return performance_in_routine(above, present, labelled.patients, weights, bearing)

@@ -142,7 +142,7 @@ def _mark(name: str, point: Performance, x: Axis, y: Axis) -> list[str]:
         return []
     at = x(alarms["value"]), y(found["value"])
     kind = {CHOSEN: "chosen", OWN: "own"}.get(name, "choice")
-    beside = f"{percent(found['value'])} found, {percent(alarms['value'])} false alarms"
+    caption = f"{percent(found['value'])} found, {percent(alarms['value'])} false alarms"
     marks = []
     if name == CHOSEN:
         marks += [line((at[0], BOTTOM), at, "guide"), line((LEFT, at[1]), at, "guide")]
@@ -151,11 +151,11 @@ def _mark(name: str, point: Performance, x: Axis, y: Axis) -> list[str]:
                 line((x(alarms["low"] or 0), at[1]), (x(alarms["high"] or 0), at[1]), "interval"),
                 line((at[0], y(found["low"] or 0)), (at[0], y(found["high"] or 0)), "interval"),
             ]
-    marks.append(element("circle", element("title", escape(f"{name}: {beside}")), cx=at[0],
+    marks.append(element("circle", element("title", escape(f"{name}: {caption}")), cx=at[0],
                          cy=at[1], r=8 if name == CHOSEN else 6, kind=kind))  # fmt: skip
     style = {CHOSEN: "name strong", OWN: "name bad"}.get(name, "name")
     left = at[0] > (LEFT + RIGHT) * 0.62
-    shown = f"{name}: {beside}" if name == CHOSEN else name
+    shown = f"{name}: {caption}" if name == CHOSEN else name
     if left:
         marks.append(text(at[0] - 10, at[1] - 10, shown, f"{style} end"))
     else:

@@ -55,20 +55,20 @@ def performance(
         "specificity": share(~flagged[~truth], patients[~truth]),
     }
     clusters = Clusters(patients)
-    hits, alarms, bearers, all_images = clusters.sums(
+    hits, alarms, positives, all_images = clusters.sums(
         np.column_stack([flagged & truth, flagged & ~truth, truth, np.ones(len(truth), bool)])
     ).T
-    normal = all_images - bearers
-    if not bearers.sum() or not normal.sum():
+    normal = all_images - positives
+    if not positives.sum() or not normal.sum():
         return found | dict.fromkeys((*PREDICTIVE, *YIELD), NOTHING)
-    sensitivity, false = hits.sum() / bearers.sum(), alarms.sum() / normal.sum()
-    at = prevalence if prevalence is not None else bearers.sum() / all_images.sum()
+    sensitivity, false = hits.sum() / positives.sum(), alarms.sum() / normal.sum()
+    at = prevalence if prevalence is not None else positives.sum() / all_images.sum()
     known = prevalence is not None
     moves = np.stack(
         [
-            _moves(hits - sensitivity * bearers, bearers),
+            _moves(hits - sensitivity * positives, positives),
             _moves(alarms - false * normal, normal),
-            _moves(bearers - at * all_images, all_images) * (not known),
+            _moves(positives - at * all_images, all_images) * (not known),
         ]
     )
     point = (float(sensitivity), float(false), float(at))

@@ -250,13 +250,13 @@ def _of_json(answer: Mapping[str, Any], labels: Sequence[str], by: Maker) -> Rea
     point = answer["operating_point"]
     if not answer["findings"]:
         return Answered(None, None, [], point)
-    told = {each["label"]: each["probability"] for each in answer["findings"]}
-    if any(label not in told for label in labels):
+    probabilities = {each["label"]: each["probability"] for each in answer["findings"]}
+    if any(label not in probabilities for label in labels):
         raise _WrongError("does not tell all findings: classify without --top")
     overall = answer["overall"]
     if overall is None:
         raise _WrongError("tells nothing of the image as a whole")
-    findings = [_share(told[label]) for label in labels]
+    findings = [_share(probabilities[label]) for label in labels]
     probability = _share(overall["probability"])
     return Answered(probability, overall["flagged"], findings, point)
 

@@ -89,18 +89,18 @@ class Target(NamedTuple):
             return f"{share} of {bearing} are flagged {ending}"
         return f"{share} of {others} are not flagged {ending}"
 
-    def least(self, bearing: bool) -> int:
+    def min_patients(self, bearing: bool) -> int:
         """Fewer patients with the finding (or without it) cannot show what is promised."""
         if self.promised is None:
             return TO_CALIBRATE
         return patients_needed(self.promised, self.certainty) if bearing == self.of_bearers else 0
 
-    def require(self, truth: Bools, patients: NDArray[np.str_], least: int = 0) -> None:
-        """Raise a TooFewError where there are too few patients for it, or fewer than `least`."""
+    def require(self, truth: Bools, patients: NDArray[np.str_], minimum: int = 0) -> None:
+        """Raise a TooFewError where there are too few patients for it, or fewer than `minimum`."""
         for bearing in (True, False):
-            there, needed = len(np.unique(patients[truth == bearing])), self.least(bearing)
-            if there < max(needed, least):
-                raise TooFewError(there, max(needed, least), bearing, self.words)
+            there, needed = len(np.unique(patients[truth == bearing])), self.min_patients(bearing)
+            if there < max(needed, minimum):
+                raise TooFewError(there, max(needed, minimum), bearing, self.words)
 
 
 def target(
@@ -117,10 +117,10 @@ def target(
     """
     kinds: tuple[Kind, ...] = ("sensitivity", "specificity", "false-alarms", "cost-ratio")
     values = (sensitivity, specificity, false_alarms, cost_ratio)
-    given = [(kind, value) for kind, value in zip(kinds, values, strict=True) if value is not None]
-    if len(given) > 1:
-        raise UsageError(" and ".join(f"--{kind}" for kind, _ in given) + " exclude each other")
-    kind, value = given[0] if given else ("false-alarms", 10.0)
+    stated = [(kind, value) for kind, value in zip(kinds, values, strict=True) if value is not None]
+    if len(stated) > 1:
+        raise UsageError(" and ".join(f"--{kind}" for kind, _ in stated) + " exclude each other")
+    kind, value = stated[0] if stated else ("false-alarms", 10.0)
     if kind in ("sensitivity", "specificity") and not 0.5 <= value <= 0.999:
         raise UsageError(f"--{kind} {value:g}: a share from 0.5 to 0.999")
     if kind == "false-alarms" and not 2 <= value <= 1000:

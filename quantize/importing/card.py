@@ -1,7 +1,7 @@
-"""`MODEL_CARD.md` of an imported model: what is known of it, what it lost, and what nobody said.
+"""`MODEL_CARD.md` of an imported model: what is known of it, what it lost, and what is not stated.
 
 After Mitchell et al., Model Cards for Model Reporting, FAT* 2019. Every number comes out of the
-model file's manifest or a report beside the card.
+model file's manifest or a report next to the card.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NO_CHECK: Final = (
     "that look like any others."
 )
 BROKEN: Final = ("not met", "not proven")
-"""What may be said of a gate that is not met, as the terminal says it in capitals."""
+"""The words for a gate that is not met; the terminal prints them in capitals."""
 
 LIMITS: Final = (
     "What the network was trained on is known to its maker alone. If any of these test patients, "
@@ -68,7 +68,7 @@ def _check(model: ModelFile) -> str:
     if model.input_check is None or tried is None:
         return NO_CHECK
     drawn, real = tried["drawn"], tried.get("radiographs")
-    told = (
+    on_radiographs = (
         f"{percent(real['flagged'], 1, '%')} of {real['on']}"
         if real
         else "no radiograph was there to try"
@@ -76,7 +76,7 @@ def _check(model: ModelFile) -> str:
     return (
         f"Its input check is that of {tried['as_in']}, which never saw these radiographs: it flags "
         f"{percent(drawn['flagged'], 0, '%')} of {drawn['pictures']} drawn pictures that are none, "
-        f"and {told}."
+        f"and {on_radiographs}."
     )
 
 
@@ -119,15 +119,15 @@ def _in_float32(quantization: dict[str, Any]) -> list[tuple[str, str]]:
     kept = quantization.get("in_float32")
     if kept is None or not kept["operators"]:
         return []
-    told = f"{len(kept['operators'])} of {kept['of']} operators, as it came"
+    words = f"{len(kept['operators'])} of {kept['of']} operators, as it came"
     if "times_as_long_as_int8" in kept:
-        told = (
+        words = (
             f"{len(kept['operators'])} of {kept['of']} operators, as int8 alone did not meet the "
             "gates where it was chosen. An image takes "
             f"{kept['times_as_long_as_int8']} times as long as in int8 on one thread of the "
             "machine that made it"
         )
-    return [("in float32", f"{told}. What computes in int8 alone cannot map them.")]
+    return [("in float32", f"{words}. What computes in int8 alone cannot map them.")]
 
 
 def _chosen(quantization: dict[str, Any]) -> list[tuple[str, str]]:

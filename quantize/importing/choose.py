@@ -1,8 +1,7 @@
 """Which conversion of a network is written: chosen on images that do not judge it.
 
-A conversion that was chosen on the images that its proof rests on would be proven by its luck with
-these images too. So the gates are asked of other images first, and the test images judge the one
-that was chosen, once.
+A conversion that was chosen on the same images as its proof would be proven partly by luck. So the
+gates are first checked on other images, and the test images judge the chosen conversion once.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ if TYPE_CHECKING:
     from edge_app.evaluation.document import Metric
 
 SPLIT: Final = "validation and train"
-"""Where the images are from that choose."""
+"""Where the images for the choice are from."""
 
 RESERVE: Final = 2**0.5 / 1.96
-"""Of the half of a 95 % interval: one standard error of what lies between two samples alike."""
+"""Share of half a 95 % interval: one standard error between two samples of the same kind."""
 
 
 class Tried(NamedTuple):
-    """One conversion, compared with the original on the images that choose.
+    """One conversion, compared with the original on the images for the choice.
 
     Attributes:
         made: the conversion.
@@ -77,7 +76,7 @@ class Chosen(NamedTuple):
 
 
 class Choosers(NamedTuple):
-    """Images that choose, and how many of them int8 is calibrated with, which flatters it."""
+    """Images for the choice, and how many of them int8 is calibrated with, which flatters it."""
 
     images: Cached
     calibrate: int
@@ -117,20 +116,20 @@ def chosen(
     """The conversion that meets all gates on images that do not judge it, with some reserve.
 
     int8 as a whole is taken where it meets them. Of conversions that are partly float32, the first
-    that meets them with a reserve, or else the last that meets them. What just meets the gates on
+    that meets them with a reserve, otherwise the last that meets them. What just meets the gates on
     some images may well miss them on others of the same kind.
 
     Args:
         attempts: int8 as a whole, then others, each more exact than those before it.
         judged: a conversion compared with the original on `images`.
         images: see `choosers`.
-        console: is told each attempt and what became of it.
+        console: gets a line for each attempt and its outcome.
     """
     _tell(console, f"Choosing the precision on {images.images.counted}, none of them a test image")
     tried: list[Tried] = []
     for one in attempts:
         tried.append(judged(one))
-        _tell(console, _told(len(tried), tried[-1]))
+        _tell(console, _attempt_line(len(tried), tried[-1]))
         met = [not each.broken for each in tried]
         broken = tried[-1].broken
         missed = [each for each in broken if not is_unseen(each)]
@@ -193,21 +192,21 @@ def _reserve(found: Metric) -> float:
 
 
 def _harm(tried: Tried) -> tuple[int, int]:
-    """How many gates are not met, and how many of all are not passed."""
+    """How many gates are not met, and how many in all are not passed."""
     return sum(result.outcome == "not met" for result in tried.broken), len(tried.broken)
 
 
 def of_rounding(result: GateResult) -> bool:
-    """Whether a network that is rounded less may meet a gate, whatever images there are."""
+    """Whether a network that is rounded less may meet a gate, on whatever images."""
     return result.gate not in REFERENCE_GATES and result.value is not None
 
 
 def is_unseen(result: GateResult) -> bool:
-    """Whether so little is ranked otherwise that it proves nothing: more exact is even less."""
+    """Whether too few ranks change to prove anything: a more exact network changes even fewer."""
     return result.gate == MACRO_LOW and result.outcome == "not proven"
 
 
-def _told(nth: int, tried: Tried) -> str:
+def _attempt_line(nth: int, tried: Tried) -> str:
     kept = tried.made.facts.get("in_float32")
     what = "int8 as a whole"
     if kept is not None:

@@ -1,4 +1,4 @@
-"""An opened foreign network → a flatbuffer, and what a manifest says of it."""
+"""An opened network → a flatbuffer, and what a manifest says of it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from edge_app.model.preprocess import InputSpec
 from quantize.calibration import operators
 from quantize.convert import to_float32
 from quantize.errors import ConversionError
-from quantize.importing.foreign import Foreign
 from quantize.importing.levels import on_gray_levels
+from quantize.importing.network import ImportedNetwork
 from quantize.importing.saved_model import Traced
-from quantize.importing.tflite_file import ForeignTflite
+from quantize.importing.tflite_file import ImportedTflite
 from quantize.int8 import Calibrated, calibrated_in_spans, rounded
 from quantize.mixed import milder, times_as_long
 from quantize.package import tensors
@@ -32,8 +32,8 @@ LARGEST: Final = MAX_FILE_BYTES - (1 << 22)
 """Bytes of a network that a model file holds, with room for the rest."""
 
 PIXELS: Final = 128 * 128 * 128
-"""How many pixels the repairs see at most, of all images: what layers make of them is held."""
-LEAST_IMAGES: Final = 16
+"""The most pixels of all images that the repairs see: the layers' outputs are held in memory."""
+MIN_IMAGES: Final = 16
 
 
 REPLACE: Final = (
@@ -60,7 +60,7 @@ class Converted(NamedTuple):
     facts: dict[str, Any]
 
 
-def packaged_as_is(opened: ForeignTflite) -> Converted:
+def packaged_as_is(opened: ImportedTflite) -> Converted:
     """A `.tflite` without any change."""
     image = {
         **opened.spec.as_dict(),
@@ -77,7 +77,7 @@ def packaged_as_is(opened: ForeignTflite) -> Converted:
     return Converted(opened.flatbuffer, image, {"logits": scores}, None, facts)
 
 
-def in_float(opened: Foreign) -> Converted:
+def in_float(opened: ImportedNetwork) -> Converted:
     """float32, without any data."""
     flatbuffer = _converted(opened, lambda: to_float32(opened.network, _NONE))
     image, outputs = tensors(flatbuffer, opened.spec)
@@ -88,7 +88,7 @@ _NONE: Final = np.zeros((0, 1, 1), np.uint8)
 
 
 def calibrated(
-    opened: Foreign, pictures: NDArray[np.uint8], more: NDArray[np.uint8]
+    opened: ImportedNetwork, pictures: NDArray[np.uint8], more: NDArray[np.uint8]
 ) -> tuple[Calibrated, str]:
     """A network repaired as far as its layers allow, and calibrated; and what was repaired.
 
@@ -120,7 +120,7 @@ def calibrated(
 
 
 def quantized(
-    opened: Foreign, made: Calibrated, repair: str, in_float: Collection[str] = ()
+    opened: ImportedNetwork, made: Calibrated, repair: str, in_float: Collection[str] = ()
 ) -> Converted:
     """int8, but for operators that stay in float32.
 
@@ -136,8 +136,8 @@ def quantized(
     return Converted(flatbuffer, image, outputs, spans.as_dict(), facts)
 
 
-def attempts(opened: Foreign, made: Calibrated, repair: str) -> Iterator[Converted]:
-    """int8, and then what keeps more and more of it in float32, while a file holds that."""
+def attempts(opened: ImportedNetwork, made: Calibrated, repair: str) -> Iterator[Converted]:
+    """int8 first, then conversions with more and more in float32, as long as a file holds them."""
     first = quantized(opened, made, repair)
     yield first
     count = len(operators(made.flatbuffer))
@@ -163,12 +163,12 @@ def attempts(opened: Foreign, made: Calibrated, repair: str) -> Iterator[Convert
 LOOPS: Final = frozenset(
     (
         *("While", "StatelessWhile", "If", "StatelessIf", "Case", "StatelessCase"),
-        *("Enter", "Switch"),  # as TensorFlow wrote loops and branches before
+        *("Enter", "Switch"),  # older forms of loops and branches
     )
 )
 
 
-def require_no_loop(opened: Foreign) -> None:
+def require_no_loop(opened: ImportedNetwork) -> None:
     """Refuse what TensorFlow's calibration of int8 crashes on: a loop or a branch in the network.
 
     Raises:
@@ -184,7 +184,7 @@ def require_no_loop(opened: Foreign) -> None:
 
 
 def _loop(layer: layers.Layer) -> str | None:
-    """What of a layer is a loop or a branch."""
+    """The part of a layer that is a loop or a branch."""
     if isinstance(layer, layers.RNN) and not layer.unroll:
         return f"layer {layer.name!r} ({type(layer).__name__})"
     if isinstance(layer, Traced):
@@ -196,7 +196,7 @@ def _loop(layer: layers.Layer) -> str | None:
 
 def repair_images(spec: InputSpec) -> int:
     """How many images of a size the repairs see."""
-    return max(LEAST_IMAGES, PIXELS // (spec.height * spec.width))
+    return max(MIN_IMAGES, PIXELS // (spec.height * spec.width))
 
 
 def unrepaired(folded: keras.Model) -> str | None:
@@ -204,9 +204,9 @@ def unrepaired(folded: keras.Model) -> str | None:
     for layer in folded.layers:
         if isinstance(layer, layers.InputLayer):
             continue
-        given = layer._inbound_nodes[0].arguments
-        others = [each for each in keras.tree.flatten(given.kwargs) if _is_tensor(each)]
-        if len(given.args) != 1 or others:
+        arguments = layer._inbound_nodes[0].arguments
+        others = [each for each in keras.tree.flatten(arguments.kwargs) if _is_tensor(each)]
+        if len(arguments.args) != 1 or others:
             return f"layer {layer.name!r} ({type(layer).__name__}) takes several arguments"
     return None
 
@@ -216,11 +216,11 @@ def _is_tensor(each: Any) -> bool:
 
 
 UNKNOWN: Final = re.compile(r"'tf\.(\w+)' op|Flex(\w+)")
-"""How the converter names operations that TensorFlow Lite has not."""
+"""How the converter names operations that TensorFlow Lite does not have."""
 
 
-def _converted(opened: Foreign, convert: Callable[[], Any]) -> Any:
-    """What a conversion gives; its failures are told by the layer's name."""
+def _converted(opened: ImportedNetwork, convert: Callable[[], Any]) -> Any:
+    """What a conversion gives; its failures name the layer."""
     try:
         return convert()
     except ConversionError:

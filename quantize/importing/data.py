@@ -1,4 +1,4 @@
-"""The user's labelled images, as a foreign network sees them, and what is missing from them."""
+"""The user's labelled images, as an imported network sees them, and what is missing from them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ SUPPORT: Final = Gates().label_support
 
 
 @contextmanager
-def decoded_images(cache: Path | None, beside: Path) -> Iterator[Path]:
-    """The folder that decoded images are kept in; if None, one beside a file, gone at the end.
+def decoded_images(cache: Path | None, neighbour: Path) -> Iterator[Path]:
+    """The folder that decoded images are kept in; if None, a temporary one next to a file.
 
-    Not in the system's folder of temporary files: that may lie in memory, which they would fill.
+    It is not in the system's temporary folder, which may lie in memory that the images would fill.
     """
     if cache is not None:
         yield cache
         return
-    with TemporaryDirectory(prefix=".decoded-", dir=beside.parent) as folder:
+    with TemporaryDirectory(prefix=".decoded-", dir=neighbour.parent) as folder:
         yield Path(folder)
 
 
@@ -71,8 +71,8 @@ def read_images(
         )
     head: Head = "exclusive" if exclusive else "independent"
     dataset = read_folder(data, limit, LabelSet(labels, head))
-    borne, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
-    require_exclusive(borne, images, dataset.labels, "leave them out of the table")
+    label_counts, images = dataset.targets.sum(axis=1).tolist(), dataset.table["image"].tolist()
+    require_exclusive(label_counts, images, dataset.labels, "leave them out of the table")
     cached, problems = open_cache(dataset, spec, cache, console)
     for note in dataset.notes:
         console.print(f"{data}: {note}")
@@ -89,8 +89,8 @@ def read_images(
 
 
 def shortages(cached: Cached, labels: Labels) -> list[str]:
-    """What these images cannot show: labels with few positives, patients that are not known, and
-    files that both choose and judge."""
+    """What these images cannot show: labels with few positives, unknown patients, and files in both
+    the choice and the test."""
     said = []
     if (cached.table["patient"] == cached.table["image"]).all():
         said.append(

@@ -1,4 +1,4 @@
-"""Validation logits of a foreign network → probabilities, thresholds, and a score of the image."""
+"""Validation logits of an import → probabilities, thresholds, and a score of the image."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NO_IMAGES = "no images"
 
 
 class Decided(NamedTuple):
-    """What validation images decide; see the manifest.
+    """What is fitted on validation images; see the manifest.
 
     Attributes:
         calibration: makes probabilities of logits.
         operating_points: thresholds on these.
-        image_level: prevalence, and what is said of an image as a whole.
+        image_level: prevalence, and the score of an image as a whole.
     """
 
     calibration: dict[str, Any]

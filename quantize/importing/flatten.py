@@ -1,7 +1,7 @@
 """A Keras network of any nesting → one flat graph of simple layers with the same weights.
 
-Nested models are laid open, what only training needs is left out, and an activation that a layer
-brings along becomes a layer of its own: so the repairs see what int8 will store.
+Nested models are opened, what only training needs is left out, and a layer's built-in activation
+becomes a separate layer, so that the repairs see what int8 will store.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ FOR_TRAINING: Final = (
 """Layers that do nothing at inference."""
 
 RANDOM: Final = "Random"
-"""Begins the names of Keras' layers that change images in training alone."""
+"""Prefix of the names of Keras' layers that change images only in training."""
 
 RELUS: Final = {"relu": None, "relu6": 6.0}
 
 ENDS: Final = {"Sigmoid": keras.activations.sigmoid, "Softmax": keras.activations.softmax}
-"""Operations that are no layers, such as `keras.ops.sigmoid`, and the activations that they are."""
+"""Operations that are not layers, such as `keras.ops.sigmoid` → their activations."""
 
 
 class Step(layers.Layer):
-    """An operation that is no layer, such as the sum that `a + b` writes into a graph.
+    """An operation that is not a layer, such as the sum that `a + b` writes into a graph.
 
     Args:
         operation: what is called.
@@ -113,8 +113,8 @@ class Flattening:
             tensors.append(each)
             return Place(len(tensors) - 1)
 
-        given = keras.tree.map_structure(placed, (tuple(args), dict(kwargs)))
-        layer = Step(operation, given, name=self.unique(operation.name))
+        arguments = keras.tree.map_structure(placed, (tuple(args), dict(kwargs)))
+        layer = Step(operation, arguments, name=self.unique(operation.name))
         return layer(tensors if len(tensors) > 1 else tensors[0])
 
     def _copied(self, layer: layers.Layer, **changed: Any) -> layers.Layer:
@@ -145,7 +145,7 @@ class Flattening:
 
 
 class _Weighted:
-    """A layer that gets its weights once a call has built it."""
+    """A layer that gets its weights after a call has built it."""
 
     def __init__(self, layer: layers.Layer, weights: list[Any]) -> None:
         self.layer, self.weights = layer, weights
@@ -196,7 +196,7 @@ def _activation(flat: Flattening, layer: Any, x: Tensor) -> Tensor:
 
 
 def _separable(flat: Flattening, layer: Any, x: Tensor) -> Tensor:
-    """A separable convolution as the two that it is."""
+    """A separable convolution as its two convolutions."""
     depthwise, pointwise, *bias = layer.get_weights()
     first = layers.DepthwiseConv2D(
         layer.kernel_size,

@@ -81,7 +81,7 @@ def _config_of_legacy(path: Path) -> Any:
 
 
 def _require_plain(path: Path, config: Any) -> None:
-    """Refuse code and foreign classes by the names of their layers, before any is made."""
+    """Refuse code and other classes by the names of their layers, before any layer is made."""
     for part, name in _objects(config, ""):
         kind = part.get("class_name")
         module = part.get("module")

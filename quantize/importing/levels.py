@@ -26,8 +26,8 @@ GRAY_LEVELS: Final = 256
 def on_gray_levels(folded: keras.Model, spec: InputSpec) -> tuple[keras.Model, InputSpec]:
     """A network and what it sees, with a zero that is a gray level.
 
-    Both are as they were where the zero is one already, lies outside of the gray levels, differs
-    between channels, or where anything but convolutions with a bias takes the picture.
+    Both stay unchanged where the zero already is a gray level, lies outside of the gray levels,
+    differs between channels, or where anything but convolutions with a bias takes the picture.
 
     Args:
         folded: see `fold.fold`.

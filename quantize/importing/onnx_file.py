@@ -15,14 +15,14 @@ from edge_app.core.errors import MissingExtraError
 from quantize.errors import ConversionError
 
 if TYPE_CHECKING:
-    from quantize.importing.foreign import Original
+    from quantize.importing.network import Original
 
 PACKAGES = ("onnx2tf", "onnxruntime")
 INSTALL = "pip install -e '.[workstation,onnx]' in an environment of its own"
 
 
 def as_saved_model(path: Path) -> Path:
-    """A temporary folder with the network in channels last; it goes with the process.
+    """A temporary folder with the network in channels last; it is removed with the process.
 
     Raises:
         MissingExtraError: a package is not installed.
@@ -42,7 +42,7 @@ def as_saved_model(path: Path) -> Path:
                 output_signaturedefs=True,
                 non_verbose=True,
             )
-    except (Exception, SystemExit) as error:  # it exits where an operation is none that it knows
+    except (Exception, SystemExit) as error:  # it exits on an unknown operation
         reason = " ".join(str(error).split())[:160]
         raise ConversionError(
             f"{path}: onnx2tf cannot convert it: {reason}: try onnx2tf's own options, and import "
@@ -66,8 +66,8 @@ def original(path: Path, table: NDArray[np.float32], output: str | None) -> Orig
 
     def answers(pictures: NDArray[np.uint8], gain: float) -> NDArray[np.float32]:
         fed = (table * gain).astype(np.float32)[pictures].transpose(0, 3, 1, 2)
-        wanted = None if output is None else [output]
-        found = [session.run(wanted, {image: fed[n : n + 1]})[0] for n in range(len(fed))]
+        requested = None if output is None else [output]
+        found = [session.run(requested, {image: fed[n : n + 1]})[0] for n in range(len(fed))]
         return np.concatenate(found)
 
     return answers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from edge_app.core.errors import UsageError
 from edge_app.model.preprocess import CROP, PAD, STRETCH
-from quantize.importing.foreign import Given
+from quantize.importing.network import NetworkOptions
 
 if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
@@ -18,17 +18,19 @@ CHECKS: Final = ("shipped", "none")
 LONGEST: Final = 200
 
 
-def given_of(size: str, mean: str, std: str, resize: str, head: str, output: str) -> Given:
+def network_options(
+    size: str, mean: str, std: str, resize: str, head: str, output: str
+) -> NetworkOptions:
     """The options as one value; an empty text is an option that is not given.
 
     Raises:
-        UsageError: one is none that there is.
+        UsageError: one of them does not exist.
     """
     if resize not in RULES:
         raise UsageError(f"--resize {resize}: there are {', '.join(RULES)}")
     if head and head not in HEADS:
         raise UsageError(f"--head {head}: there are {' and '.join(HEADS)}")
-    return Given(
+    return NetworkOptions(
         _size(size),
         _numbers("--mean", mean),
         _numbers("--std", std),
@@ -39,10 +41,10 @@ def given_of(size: str, mean: str, std: str, resize: str, head: str, output: str
 
 
 def checked_of(input_check: str) -> bool:
-    """What `--input-check` asks for.
+    """The value of `--input-check`.
 
     Raises:
-        UsageError: it is none that there is.
+        UsageError: there is no such value.
     """
     if input_check not in CHECKS:
         raise UsageError(f"--input-check {input_check}: there are {' and '.join(CHECKS)}")

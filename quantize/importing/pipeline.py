@@ -1,4 +1,4 @@
-"""A foreign network and labelled images → a model file with both evaluations: the steps."""
+"""An imported network and labelled images → a model file with both evaluations: the steps."""
 
 from __future__ import annotations
 
@@ -43,10 +43,16 @@ from quantize.importing.convert import (
 )
 from quantize.importing.data import decoded_images, read_images, shortages
 from quantize.importing.decide import Decided, decided, undecided
-from quantize.importing.foreign import ONNX, Foreign, Given, open_foreign, require_logits
+from quantize.importing.network import (
+    ONNX,
+    ImportedNetwork,
+    NetworkOptions,
+    open_network,
+    require_logits,
+)
 from quantize.importing.order import doubts
 from quantize.importing.ranking import ranking, turned, with_own
-from quantize.importing.tflite_file import ForeignTflite, open_tflite
+from quantize.importing.tflite_file import ImportedTflite, open_tflite
 from quantize.int8_report import evaluate
 from quantize.package import (
     GOLDEN_SEEDS,
@@ -66,16 +72,16 @@ from train.input_check import with_check
 from train.labels import LabelSet
 from train.own_labels import read_labels
 
-Opened: TypeAlias = Foreign | ForeignTflite
+Opened: TypeAlias = ImportedNetwork | ImportedTflite
 
 NOT_STATED: Final = "not stated"
 SPAN_IMAGES: Final = 1000
 YARDSTICK: Final = "noise"
-"""The one perturbation that the gates ask for."""
+"""The one perturbation that the gates need."""
 
 SHARES_TOLERANCE: Final = 1e-4
 CHECKED: Final = 8
-"""Pictures on which the import is held to the original."""
+"""Number of pictures on which the import is compared with the original."""
 
 MISSING: Final = (
     "without DATA there is nothing to calibrate int8 with, to fit thresholds and probabilities on, "
@@ -94,14 +100,14 @@ class Request:
         labels: the file that names what the scores stand for.
         out: the model file to write.
         name: the model's.
-        given: what the user says of the network.
+        options: what the user says of the network.
         facts: `licence`, `intended_use` and `trained_on`, as far as the user states them.
         cache: folder to keep decoded images in; None: they are gone at the end.
         images: the largest number of training images to calibrate with.
         seed: of their choice.
         limit: images of each split; None for all.
         reference: the float network that a `.tflite` was made of, to compare it with.
-        checked: whether it takes a shipped model's input check along.
+        checked: whether it gets a shipped model's input check.
         int8_only: whether it stays int8 as a whole where that does not meet the gates.
     """
 
@@ -110,7 +116,7 @@ class Request:
     labels: Path
     out: Path
     name: str
-    given: Given
+    options: NetworkOptions
     facts: Mapping[str, str]
     cache: Path | None
     images: int = CALIBRATION_IMAGES
@@ -126,18 +132,18 @@ class Request:
         return self.out.with_name(f"{self.out.stem}-reports")
 
 
-def open_any(path: Path, given: Given) -> Opened:
-    """A foreign network by what its file is.
+def open_any(path: Path, options: NetworkOptions) -> Opened:
+    """An imported network by what its file is.
 
     Raises:
-        ConversionError, UsageError: as of `open_foreign` and `open_tflite`.
+        ConversionError, UsageError: as of `open_network` and `open_tflite`.
     """
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
     if path.suffix == ".tflite":
-        return open_tflite(path, given)
+        return open_tflite(path, options)
     if path.is_dir() or path.suffix in (".keras", ".h5", ".hdf5", ONNX):
-        return open_foreign(path, given)
+        return open_network(path, options)
     raise UsageError(
         f"{path}: a network is a .keras, .h5, .tflite or .onnx file, or the folder of a "
         "SavedModel; docs/import.md says how PyTorch's become one"
@@ -145,7 +151,7 @@ def open_any(path: Path, given: Given) -> Opened:
 
 
 def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
-    """Import, compare, write the model file; its reports and card go beside it.
+    """Import, compare, write the model file, with its reports and card next to it.
 
     Returns:
         The model file, and whether all gates are met; without data none is.
@@ -158,9 +164,9 @@ def import_model(request: Request, console: Console) -> tuple[ModelFile, bool]:
     stated = read_labels(request.labels)
     labels = stated.labels
     doing(f"opening {request.model}", "save it again by the version of Keras that is here")
-    opened = open_any(request.model, request.given)
+    opened = open_any(request.model, request.options)
     _require_fit(request, opened, stated)
-    for note in _told(opened):
+    for note in _description(opened):
         console.print(note, highlight=False, soft_wrap=True)
     if request.data is None:
         return _alone(request, opened, labels, console), False
@@ -190,13 +196,13 @@ def _require_fit(request: Request, opened: Opened, stated: LabelSet) -> None:
             f"{request.labels}: says that just one label applies, and {request.model} asks of each "
             "whether it does: take exclusive = true out, or import a network that ends in a softmax"
         )
-    if request.reference is not None and not isinstance(opened, ForeignTflite):
+    if request.reference is not None and not isinstance(opened, ImportedTflite):
         raise UsageError(
             "--reference: is for a .tflite; any other network is compared with itself in float"
         )
 
 
-def _told(opened: Opened) -> list[str]:
+def _description(opened: Opened) -> list[str]:
     spec = opened.spec
     how = {"independent": "each a question of its own", "exclusive": "of which just one applies"}
     end = f"its {opened.activation} is undone" if opened.activation else "they are logits"
@@ -214,7 +220,7 @@ def _pictures(cached: Cached) -> NDArray[np.uint8]:
 
 
 def _require_equal(opened: Opened, pictures: NDArray[np.uint8], console: Console) -> None:
-    if isinstance(opened, Foreign):
+    if isinstance(opened, ImportedNetwork):
         off = opened.require_equal(pictures)
         console.print(
             f"imported in float32, its scores are {off:.1e} off the original's at most",
@@ -230,7 +236,7 @@ def _alone(request: Request, opened: Opened, labels: Labels, console: Console) -
     _require_equal(opened, np.stack(drawn), console)
     require_logits(opened, opened.logits(np.stack(drawn)))
     doing(f"converting {request.model} to float32", "save it as another kind of file")
-    made = in_float(opened) if isinstance(opened, Foreign) else packaged_as_is(opened)
+    made = in_float(opened) if isinstance(opened, ImportedNetwork) else packaged_as_is(opened)
     if len(made.flatbuffer) > LARGEST:
         raise ConversionError(
             f"{request.model}: has {len(made.flatbuffer) / 1e6:.0f} MB in float32, and a model "
@@ -258,11 +264,11 @@ def _shipped_check(
         return None
     drawn, real = check.tried["drawn"], check.tried.get("radiographs")
     flags = percent(drawn["flagged"], 0, "%")
-    told = "not tried on any radiograph"
+    tried = "not tried on any radiograph"
     if real:
-        told = f"{percent(real['flagged'], 2, '%')} of {real['on']}"
+        tried = f"{percent(real['flagged'], 2, '%')} of {real['on']}"
     console.print(
-        f"input check: {check.said}; flags {flags} of {drawn['pictures']} drawn pictures; {told}",
+        f"input check: {check.said}; flags {flags} of {drawn['pictures']} drawn pictures; {tried}",
         highlight=False,
         soft_wrap=True,
     )
@@ -310,7 +316,7 @@ def _judged(
     comparison = compare(first, second)
     results = judge(comparison)
     print_comparison(comparison, results)
-    for line in (*ranking(first, second).told(), *turned(first)):
+    for line in (*ranking(first, second).lines(), *turned(first)):
         print(line)  # where the comparison stands, which it qualifies
     for note in _notes(opened, source, one, results):
         console.print(note, highlight=False, soft_wrap=True)
@@ -336,7 +342,7 @@ def _chosen(
     console: Console,
 ) -> Converted:
     """The conversion that is written; chosen on images that do not judge it, where one may."""
-    if request.int8_only or isinstance(source, ForeignTflite) or request.reference:
+    if request.int8_only or isinstance(source, ImportedTflite) or request.reference:
         return next(made)
     doing(f"choosing the precision of {request.model}", "try again with --int8-only")
     found = choosers(cached, request.images, request.seed)
@@ -357,7 +363,7 @@ OWN_SCORES: Final = (
     "compared with its own scores: that shows what packaging lost, not what its conversion did; "
     "--reference names the network that it was made of"
 )
-"""What is said of the gates of a `.tflite` that is held to no other network."""
+"""The words on the gates of a `.tflite` that is not compared with another network."""
 
 UNCONFIRMED: Final = (
     "it met all gates on the images that chose its precision, and the test images do not confirm "
@@ -367,13 +373,13 @@ UNCONFIRMED: Final = (
 
 
 def _is_held_to_itself(opened: Opened, source: Opened) -> bool:
-    return isinstance(opened, ForeignTflite) and source is opened
+    return isinstance(opened, ImportedTflite) and source is opened
 
 
 def _notes(
     opened: Opened, source: Opened, one: Converted, results: list[GateResult]
 ) -> Iterator[str]:
-    """What is said below the comparison."""
+    """The lines below the comparison."""
     if _is_held_to_itself(opened, source):
         yield OWN_SCORES
     if one.facts.get("chosen", {}).get("passed") and not all(each.passed for each in results):
@@ -384,7 +390,7 @@ def _reference(request: Request, opened: Opened) -> Opened:
     """What the model file is compared with: the float network."""
     if request.reference is None:
         return opened
-    found = open_any(request.reference, request.given)
+    found = open_any(request.reference, request.options)
     if (found.outputs, found.head) != (opened.outputs, opened.head):
         raise UsageError(f"--reference {request.reference}: is of other scores than {opened.path}")
     if found.spec[:4] != opened.spec[:4]:
@@ -396,7 +402,7 @@ def _converted(
     request: Request, opened: Opened, training: Cached, console: Console
 ) -> tuple[Iterator[Converted], dict[str, Any]]:
     """Conversions, each more exact than those before it, and what they were calibrated with."""
-    if isinstance(opened, ForeignTflite):
+    if isinstance(opened, ImportedTflite):
         return iter([packaged_as_is(opened)]), {"packages": versions("ai-edge-litert")}
     rows = calibration_rows(training, max(request.images, SPAN_IMAGES), request.seed)
     pictures = training.images[training.rows[rows]]
@@ -486,7 +492,7 @@ def reference_report(
     pairs = zip(pictures, names, strict=True)
     noisy = np.stack([perturbed(picture, YARDSTICK, image) for picture, image in pairs])
     packages = versions("ai-edge-litert")
-    made_by = "keras" if isinstance(source, Foreign) else "ai-edge-litert"
+    made_by = "keras" if isinstance(source, ImportedNetwork) else "ai-edge-litert"
     return report.build(
         Evaluated(
             names,
@@ -499,7 +505,7 @@ def reference_report(
         head=source.head,
         model={
             "name": name,
-            "format": "float32" if isinstance(source, Foreign) else source.image["dtype"],
+            "format": "float32" if isinstance(source, ImportedNetwork) else source.image["dtype"],
             "sha256": source.sha256,
             "architecture": source.architecture,
         },

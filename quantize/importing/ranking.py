@@ -1,6 +1,6 @@
 """How well labels rank by a network's own scores, by the fitted ones, and by the model file's.
 
-Independent labels rank alike by their own scores and by the fitted ones. Exclusive ones do not:
+Independent labels rank the same by their own scores and by the fitted ones. Exclusive ones do not:
 they share a softmax, so an intercept of one label moves the scores of all, by more on one image
 than on another. What is compared is fitted, on both sides; a network as it came is not.
 """
@@ -23,7 +23,7 @@ DIGITS: Final = 3
 
 CHANCE: Final = 0.5
 FAR: Final = 0.05
-"""Between two AUROCs on either side of chance, from which on that is told whatever the interval."""
+"""The difference of two AUROCs on either side of chance that is reported whatever the interval."""
 
 TITLE: Final = (
     "AUROC as it came, that is by the network's own softmax, and after fitting temperature and "
@@ -52,12 +52,12 @@ def with_own(made: Report) -> Report:
         operating_point=content["operating_point"],
     ).content
     pairs = zip(content["labels"], own["labels"], strict=True)
-    told: Any = {
+    extended: Any = {
         **content,
         "labels": [{**row, OWN: other["auroc"]} for row, other in pairs],
         "macro": {**content["macro"], OWN: own["macro"]["auroc"]},
     }
-    return Report(told, made.evaluated)
+    return Report(extended, made.evaluated)
 
 
 class Ranking(NamedTuple):
@@ -73,8 +73,8 @@ class Ranking(NamedTuple):
     rows: list[tuple[str, ...]]
     moved: bool
 
-    def told(self) -> list[str]:
-        """Lines for a terminal, below the comparison; nothing where that says it all."""
+    def lines(self) -> list[str]:
+        """Lines for a terminal, below the comparison; empty where that says everything."""
         if not self.moved:
             return []
         cells = [self.header, *self.rows]
@@ -123,7 +123,7 @@ def _rounded(metric: dict[str, Any]) -> float | None:
 
 
 def _turns(own: dict[str, Any], fitted: float) -> bool:
-    """Whether two AUROCs lie on either side of chance, and not by chance or hardly apart."""
+    """Whether two AUROCs lie clearly on either side of chance."""
     if (own["value"] - CHANCE) * (fitted - CHANCE) >= 0:
         return False
     by_chance = own["low"] is None or own["low"] <= CHANCE <= own["high"]

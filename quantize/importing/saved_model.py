@@ -1,7 +1,7 @@
 """A TensorFlow SavedModel: its graph, cut before the activation and before the pooling.
 
-That is what becomes of a network with a Python class of its own (`model.export` writes it): the
-graph holds no Python, and the head of the network is found in it.
+`model.export` writes it for a network with a Python class of its own: the graph holds no Python,
+and the head of the network is found in it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Traced(layers.Layer):
     """A part of a TensorFlow graph as a layer.
 
     Args:
-        function: one tensor → one tensor; one that takes one image at a time gets them so.
+        function: one tensor → one tensor; if it takes one image at a time, it gets them one by one.
     """
 
     def __init__(self, function: Any, **kwargs: Any) -> None:
@@ -82,7 +82,7 @@ def open_saved_model(folder: Path, output: str | None) -> Graph:
 
     Args:
         folder: what `model.export` wrote.
-        output: the name of the output that holds the scores; None where there is but one.
+        output: the name of the output that holds the scores; None where there is only one.
 
     Raises:
         ConversionError: it is none, reaches for files, or has not one input and this output.
@@ -142,12 +142,14 @@ def _require_harmless(folder: Path) -> None:
                 )
 
 
-def _chosen(folder: Path, names: list[str], wanted: str | None) -> str:
-    if wanted is None and len(names) == 1:
+def _chosen(folder: Path, names: list[str], requested: str | None) -> str:
+    if requested is None and len(names) == 1:
         return names[0]
-    if wanted in names:
-        return str(wanted)
-    what = f"--output {wanted}: there is no such output" if wanted else "which holds the scores"
+    if requested in names:
+        return str(requested)
+    what = (
+        f"--output {requested}: there is no such output" if requested else "which holds the scores"
+    )
     raise ConversionError(
         f"{folder}: has {len(names)} outputs ({', '.join(names)}); {what}: give --output NAME"
     )

@@ -1,4 +1,4 @@
-"""A `.tflite` of any make, packaged as it is: what goes into it, and what its scores are."""
+"""A `.tflite` from any source, packaged as it is: its input, and what its scores are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from edge_app.model.model_file import MAX_FILE_BYTES, TFLITE_IDENTIFIER
 from edge_app.model.preprocess import InputSpec, lookup_table
 from quantize.errors import ConversionError
 from quantize.graph import Graph, read_graph
-from quantize.importing.foreign import HOW_TO_SCALE, Given, head_by, shape_of, spec_of
+from quantize.importing.network import HOW_TO_SCALE, NetworkOptions, head_by, shape_of, spec_of
 from quantize.package import describe_tensor
 
 if TYPE_CHECKING:
@@ -29,25 +29,25 @@ if TYPE_CHECKING:
 DTYPES: Final = ("float32", "int8", "uint8", "int16")
 PASSING: Final = frozenset(("QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE"))
 ENDS: Final = {"LOGISTIC": "sigmoid", "SOFTMAX": "softmax"}
-MOST_CUT: Final = 0.25
-"""Of the gray levels: an input was made for what its calibration images held, not for all."""
+MAX_CUT: Final = 0.25
+"""Share of the gray levels: an input was made for its calibration images' levels, not for all."""
 
-LEAST_USED: Final = 1 / 16
-"""Of what an input holds: one of integers from 0 is a half of int16's."""
+MIN_USED: Final = 1 / 16
+"""Share of an input's range: integers from 0 use half of int16's."""
 
 ALMOST: Final = 1e-7
-"""How near to 0 or 1 a stored probability's logit is taken."""
+"""Smallest distance from 0 and 1 at which a stored probability's logit is computed."""
 
 
 @dataclass(frozen=True)
-class ForeignTflite:
+class ImportedTflite:
     """A `.tflite` from elsewhere, opened.
 
     Attributes:
         path: its file.
         flatbuffer: what it holds.
         image, scores: its input and output as a manifest states them.
-        spec, head, outputs, activation, notes: as of `Foreign`.
+        spec, head, outputs, activation, notes: as of `ImportedNetwork`.
         in_float32: the manifest's, where it does not take and compute in float32 alone.
     """
 
@@ -74,31 +74,31 @@ class ForeignTflite:
         return hashlib.sha256(self.flatbuffer).hexdigest()
 
     def logits(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """N×height×width pictures → N×L, by the interpreter alone: nothing of the device's code."""
+        """N×height×width pictures → N×L, by the interpreter alone, without the device's code."""
         interpreter = _loaded(self.path, self.flatbuffer)
-        (given,) = interpreter.get_input_details()
+        (image,) = interpreter.get_input_details()
         place = {each["name"]: each["index"] for each in interpreter.get_output_details()}
         answers = []
         for picture in pictures:
             gray = picture[..., np.newaxis].astype(np.float64)
             real = (gray - np.array(self.spec.mean)) / np.array(self.spec.std)
             real = np.broadcast_to(real, (*picture.shape, self.spec.channels))
-            interpreter.set_tensor(given["index"], _stored(real, given)[np.newaxis])
+            interpreter.set_tensor(image["index"], _stored(real, image)[np.newaxis])
             interpreter.invoke()
             answers.append(interpreter.get_tensor(place[self.scores["tensor"]])[0])
         return self._as_logits(np.stack(answers))
 
     def _as_logits(self, stored: NDArray[Any]) -> NDArray[np.float32]:
         values, quantization = stored.astype(np.float64), self.scores["quantization"]
-        least = ALMOST
+        smallest = ALMOST
         if quantization:
             values = quantization["scale"] * (values - quantization["zero_point"])
-            least = quantization["scale"] / 2
+            smallest = quantization["scale"] / 2
         if self.activation is None:
             return values.astype(np.float32)
         if not ((values > -0.01) & (values < 1.01)).all():
             raise ConversionError(f"{self.path}: its {self.activation} gives no probabilities")
-        held = np.clip(values, least, 1 - least)
+        held = np.clip(values, smallest, 1 - smallest)
         logits = logit(held) if self.activation == "sigmoid" else np.log(held)
         return np.asarray(logits, np.float32)
 
@@ -112,7 +112,7 @@ def _stored(real: NDArray[np.float64], detail: dict[str, Any]) -> NDArray[Any]:
     return np.clip(steps, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
 
 
-def open_tflite(path: Path, given: Given) -> ForeignTflite:
+def open_tflite(path: Path, options: NetworkOptions) -> ImportedTflite:
     """Read a `.tflite`, and find what it takes and gives.
 
     Raises:
@@ -135,7 +135,7 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
             f"{path}: has {len(inputs)} inputs ({names}): a model takes one image; convert one of "
             "the image alone"
         )
-    scores = _chosen(path, outputs, given.output)
+    scores = _chosen(path, outputs, options.output)
     image = describe_tensor(inputs[0])
     for part in (image, scores):
         if part["dtype"] not in DTYPES:
@@ -153,13 +153,13 @@ def open_tflite(path: Path, given: Given) -> ForeignTflite:
         raise ConversionError(
             f"{path}: its output has the shape {scores['shape']}: one score a label is wanted"
         )
-    spec, notes = _spec(path, (*side, channels), image, given)
+    spec, notes = _spec(path, (*side, channels), image, options)
     _require_held(path, spec, image)
     graph = _graph(path, flatbuffer)
     activation = _end(graph, scores["tensor"])
-    head = head_by(path, activation, scores["shape"][1], given.head)
+    head = head_by(path, activation, scores["shape"][1], options.head)
     notes += ["no heatmap: a .tflite is packaged as it is"]
-    return ForeignTflite(
+    return ImportedTflite(
         *(path, flatbuffer, image, scores, spec, head, scores["shape"][1], activation, notes),
         in_float32=_in_float32(graph, image["dtype"]),
     )
@@ -201,41 +201,43 @@ def _loaded(path: Path, flatbuffer: bytes) -> Any:
     return interpreter
 
 
-def _chosen(path: Path, outputs: list[dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+def _chosen(path: Path, outputs: list[dict[str, Any]], requested: str | None) -> dict[str, Any]:
     names = [each["name"] for each in outputs]
-    if wanted is None and len(names) == 1:
+    if requested is None and len(names) == 1:
         return describe_tensor(outputs[0])
-    if wanted in names:
-        return describe_tensor(outputs[names.index(wanted)])
-    what = f"--output {wanted}: there is no such output" if wanted else "which holds the scores?"
+    if requested in names:
+        return describe_tensor(outputs[names.index(requested)])
+    what = (
+        f"--output {requested}: there is no such output" if requested else "which holds the scores?"
+    )
     raise ConversionError(
         f"{path}: has {len(names)} outputs ({', '.join(names)}); {what} Give --output NAME"
     )
 
 
 def _spec(
-    path: Path, shape: tuple[int, int, int], image: dict[str, Any], given: Given
+    path: Path, shape: tuple[int, int, int], image: dict[str, Any], options: NetworkOptions
 ) -> tuple[InputSpec, list[str]]:
     """What it sees, by the options; a uint8 input takes gray levels as they are without any."""
-    if given.mean is not None or given.std is not None or image["dtype"] != "uint8":
+    if options.mean is not None or options.std is not None or image["dtype"] != "uint8":
         return spec_of(
-            path, shape, given, None, f"does not say what its input means: {HOW_TO_SCALE}"
+            path, shape, options, None, f"does not say what its input means: {HOW_TO_SCALE}"
         )
     stored = image["quantization"] or {"scale": 1.0, "zero_point": 0}
     mean, std = float(stored["zero_point"]), 1 / stored["scale"]
     height, width, channels = shape
-    return InputSpec(height, width, channels, given.resize, mean, std), [
+    return InputSpec(height, width, channels, options.resize, mean, std), [
         "its uint8 input is given gray levels as they are: --mean and --std say otherwise"
     ]
 
 
 def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
-    """Refuse a scale of which an integer input holds too little, or that it hardly notices: it was
-    made for another one.
+    """Refuse a scale that an integer input mostly cuts off or hardly uses: the input was made for
+    another one.
 
     Raises:
-        UsageError: more than `MOST_CUT` of the gray levels are cut off at its ends, or all of them
-            lie in less than `LEAST_USED` of it.
+        UsageError: more than `MAX_CUT` of the gray levels are cut off at its ends, or all of them
+            lie in less than `MIN_USED` of it.
     """
     if image["dtype"] == "float32":
         return
@@ -245,8 +247,8 @@ def _require_held(path: Path, spec: InputSpec, image: dict[str, Any]) -> None:
     real, step = lookup_table(spec, None), stored["scale"]
     cut = float(((real < low - step) | (real > high + step)).mean())
     used = float(np.ptp(real)) / (high - low)
-    if cut > MOST_CUT or used < LEAST_USED:
-        wrong = f"{cut:.0%} of which it would cut off" if cut > MOST_CUT else f"{used:.1%} of that"
+    if cut > MAX_CUT or used < MIN_USED:
+        wrong = f"{cut:.0%} of which it would cut off" if cut > MAX_CUT else f"{used:.1%} of that"
         raise UsageError(
             f"{path}: its {image['dtype']} input holds {low:.4g} to {high:.4g}, and --mean and "
             f"--std make {real.min():.4g} to {real.max():.4g} of gray levels, {wrong}: "
@@ -259,6 +261,6 @@ def _end(graph: Graph, tensor: str) -> str | None:
     makers = {made.index: op for op in graph.operators for made in op.outputs}
     maker = next((makers.get(each.index) for each in graph.outputs if each.name == tensor), None)
     while maker and maker.name in PASSING:
-        given = maker.inputs[0]
-        maker = makers.get(given.index) if given else None
+        source = maker.inputs[0]
+        maker = makers.get(source.index) if source else None
     return ENDS.get(maker.name) if maker else None

@@ -106,11 +106,11 @@ def fold(model: keras.Model) -> keras.Model:
         return type(layer).from_config(config)
 
     def unless_gone(layer: layers.Layer, *args: Any, **kwargs: Any) -> Any:
-        given = args[0] if args else kwargs.get("inputs")
+        inputs = args[0] if args else kwargs.get("inputs")
         if layer.name in alone:
-            return layer(given)  # a normalisation's other arguments are none of a convolution's
+            return layer(inputs)  # a normalisation's other arguments are none of a convolution's
         skipped = isinstance(layer, IDENTITIES) or layer.name in normalised or layer.name in gone
-        return given if skipped else layer(*args, **kwargs)
+        return inputs if skipped else layer(*args, **kwargs)
 
     folded = keras.models.clone_model(model, clone_function=with_room, call_function=unless_gone)
     for layer in folded.layers:

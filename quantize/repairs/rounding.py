@@ -81,8 +81,11 @@ def _round_layer(
     kernel, *bias = conv.get_weights()
     matrix = as_matrix(conv, kernel).astype(np.float64)
     count = max(1, POSITIONS // int(np.prod(conv.output.shape[1:3])))
-    seen, wanted = windows(conv, inexact[:count]), windows(conv, exact[:count])
-    mean, goal = seen.mean(axis=1, keepdims=True), wanted.mean(axis=1, keepdims=True) @ matrix
+    seen, exact_windows = windows(conv, inexact[:count]), windows(conv, exact[:count])
+    mean, goal = (
+        seen.mean(axis=1, keepdims=True),
+        exact_windows.mean(axis=1, keepdims=True) @ matrix,
+    )
     seen = seen - mean
     gram = (seen.transpose(0, 2, 1) @ seen).astype(np.float64) / seen.shape[1]
     power = np.einsum("gtt->gt", gram)

@@ -152,8 +152,8 @@ def _black_but_a_pixel(conversion: Conversion) -> NDArray[np.uint8]:
 def _of_one_label(conversion: Conversion) -> NDArray[np.uint8]:
     """Ten training pictures of the first label that has any."""
     training = conversion.bench.training
-    bearing = training.targets[:, training.targets.any(axis=0).argmax()] > 0
-    return training.images[training.rows[np.flatnonzero(bearing)[:10]]]
+    present = training.targets[:, training.targets.any(axis=0).argmax()] > 0
+    return training.images[training.rows[np.flatnonzero(present)[:10]]]
 
 
 def _scaled(factor: float) -> Callable[[Weights], Weights]:

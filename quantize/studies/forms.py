@@ -1,4 +1,4 @@
-"""Whether the form of storage changes decisions: radiographs stored anew, read and scored."""
+"""Whether the form of storage changes decisions: radiographs stored again, read and scored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edge_app.core.errors import ImageError
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.model_file import ModelFile
 from edge_app.model.operating_points import per_label
-from edge_app.pipeline.reader import read_given
+from edge_app.pipeline.reader import read_image_source
 from edge_app.pipeline.route import score_all, unbroken
 from edge_app.pipeline.scorers import classified
 from quantize.studies.inputs import ModelInputs
@@ -159,7 +159,7 @@ def forms(
 def _scored(
     files: Iterator[bytes], classifier: Classifier
 ) -> Iterator[tuple[bytes, Seen | ImageError]]:
-    return score_all(files, classifier, partial(read_given, digest=False), seen)
+    return score_all(files, classifier, partial(read_image_source, digest=False), seen)
 
 
 def _is_right(form: Form, count: Count) -> bool:

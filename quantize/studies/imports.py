@@ -285,10 +285,10 @@ def drawn(count: int, labels: int, seed: int) -> Drawn:
         targets = np.eye(labels, dtype=np.uint8)[rng.integers(labels, size=count)]
     else:
         targets = (rng.random((count, labels)) < 0.4).astype(np.uint8)
-    for index, borne in enumerate(targets):
+    for index, present in enumerate(targets):
         share = rng.uniform(0.8, 0.95)
         mixed = share * phantoms[rng.integers(12)] + (1 - share) * clouds(DRAWN, rng)
-        for sign, is_there in zip((opacity, fluid), borne[:2], strict=True):
+        for sign, is_there in zip((opacity, fluid), present[:2], strict=True):
             plain = np.exp(rng.uniform(np.log(FAINTEST), np.log(PLAINEST)))
             mixed = mixed + is_there * plain * sign(rng)
         pictures[index] = np.rint(np.clip(mixed, 0, 255))

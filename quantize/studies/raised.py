@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.evaluation.report import Report
-from edge_app.model.decisions import LEAST, TIMES
+from edge_app.model.decisions import RAISED_FROM, TIMES
 from edge_app.model.model_file import ModelFile
 from quantize.errors import ConversionError
 from quantize.studies.inputs import ModelAndReportsInputs
@@ -36,7 +36,7 @@ def raised_study(inputs: ModelAndReportsInputs) -> Result:
         _words(*rule): {name: _shares(model, report, *rule) for name, report in sides.items()}
         for rule in RULES
     }
-    used = _words(TIMES, round(LEAST))
+    used = _words(TIMES, round(RAISED_FROM))
     return Result(
         name="raised",
         command="python -m quantize raised MODEL VALIDATION.json TEST.json",
@@ -57,15 +57,15 @@ def raised_study(inputs: ModelAndReportsInputs) -> Result:
     )
 
 
-def _words(times: int, least: int) -> str:
-    return f"{times}x, {least} %"
+def _words(times: int, minimum: int) -> str:
+    return f"{times}x, {minimum} %"
 
 
-def _shares(model: ModelFile, report: Report, times: int, least: int) -> dict[str, Any]:
+def _shares(model: ModelFile, report: Report, times: int, minimum: int) -> dict[str, Any]:
     """What a rule marks in a report's images; a share of nothing is None."""
     findings = list(model.labels.findings)
     scores = report.calibrated(report.evaluated.logits)[:, findings]
-    marked = raised(scores, np.array(model.manifest["prevalence"])[findings], times, least)
+    marked = raised(scores, np.array(model.manifest["prevalence"])[findings], times, minimum)
     positive = report.evaluated.targets[:, findings].astype(bool)
     normal = ~model.labels.not_normal(report.evaluated.targets)
     return {

@@ -2,7 +2,7 @@
 
 The device stretches a radiograph to the network's square by antialiased bilinear resampling.
 Pillow's `reducing_gap` first averages whole blocks of pixels, until a picture of so many times the
-wanted side is left for the second step: less to compute, and other gray levels.
+target side is left for the second step: less to compute, and other gray levels.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SIZES: Final = ((1024, 1024), (2500, 2000))
 """Width and height of what is shrunk."""
 
 GAPS: Final = (None, 3.0, 2.0, 1.5)
-"""How many times the wanted side is left for the second step, at least; None: one step."""
+"""How many times the target side is left for the second step, at least; None: one step."""
 
 NOISE: Final = 6.0
 """Standard deviation, in gray levels, of the noise that is added to each enlarged picture: a

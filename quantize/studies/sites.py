@@ -80,10 +80,10 @@ class Population:
         self, prevalence: float, exposure: Exposure, generator: np.random.Generator
     ) -> LabelledSet:
         """About `IMAGES` images of a site; a patient who is drawn twice counts as two."""
-        bearing, normal = int(self.truth.sum()), int((~self.truth).sum())
-        ratio = prevalence / (1 - prevalence) * normal / bearing
+        positives, normal = int(self.truth.sum()), int((~self.truth).sum())
+        ratio = prevalence / (1 - prevalence) * normal / positives
         kept = (ratio, 1.0) if ratio <= 1 else (1.0, 1 / ratio)
-        a_patient = (bearing * kept[0] + normal * kept[1]) / len(self._images)
+        a_patient = (positives * kept[0] + normal * kept[1]) / len(self._images)
         drawn = generator.integers(0, len(self._images), round(IMAGES / a_patient))
         images = np.concatenate([self._images[patient] for patient in drawn])
         of = np.repeat(np.arange(len(drawn)), [len(self._images[patient]) for patient in drawn])

@@ -93,7 +93,7 @@ def dataset(stored: Samples, bits: int, **elements: Any) -> Any:
     made = Dataset()
     made.file_meta = FileMetaDataset()
     made.file_meta.TransferSyntaxUID = UID(EXPLICIT)
-    given = {
+    tags = {
         "SOPClassUID": "1.2.840.10008.5.1.4.1.1.1",
         "SOPInstanceUID": "2.25.1",
         "Modality": "CR",
@@ -107,7 +107,7 @@ def dataset(stored: Samples, bits: int, **elements: Any) -> Any:
         "PixelRepresentation": int(stored.dtype.kind == "i"),
         "PixelData": stored.tobytes() + b"\0" * (stored.nbytes % 2),
     } | elements
-    for keyword, value in given.items():
+    for keyword, value in tags.items():
         setattr(made, keyword, value)
     made["PixelData"].VR = "OB" if stored.itemsize == 1 else "OW"
     return made

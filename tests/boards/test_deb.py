@@ -50,9 +50,9 @@ def field(package: Path, name: str) -> str:
 
 def test_it_asks_for_one_of_the_pythons_that_it_has_a_folder_for(package: Path, root: Path) -> None:
     assert field(package, "Architecture") == "amd64"
-    wanted, *_ = field(package, "Depends").split(", ")
-    assert set(wanted.split(" | ")) == {f"python{HERE}", f"python{OTHER}"}
-    assert {path.name for path in (root / deb.HOME).iterdir()} == set(wanted.split(" | "))
+    alternatives, *_ = field(package, "Depends").split(", ")
+    assert set(alternatives.split(" | ")) == {f"python{HERE}", f"python{OTHER}"}
+    assert {path.name for path in (root / deb.HOME).iterdir()} == set(alternatives.split(" | "))
 
 
 def test_each_step_is_reported(package: Path, reported: list[str]) -> None:

@@ -315,9 +315,9 @@ def test_another_python_machine_or_libc_is_named(board: Board) -> None:
     assert "the kit has wheels for Python 3.9, not for cpython " + HERE in other.err
 
     target = KitTarget("pi32", "armv7l", ("armv7l",), 32, (HERE,))
-    foreign = board.install(board.kit(target=target))
-    assert foreign.code == 4
-    assert f"(pi32) is for 32 bit armv7l, here is 64 bit Python on {MACHINE}" in foreign.err
+    refused = board.install(board.kit(target=target))
+    assert refused.code == 4
+    assert f"(pi32) is for 32 bit armv7l, here is 64 bit Python on {MACHINE}" in refused.err
     assert not board.prefix.exists()
 
     line = ["sh", str(board.kit() / "install.sh"), "--python", "no-such-python"]

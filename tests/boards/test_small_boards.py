@@ -98,12 +98,12 @@ def test_where_not_even_the_packages_fit_there_is_a_line_and_no_traceback(limit:
 def test_thousands_of_radiographs_take_no_more_memory_than_a_few(many: Path) -> None:
     few = [many / f"{index:04d}.png" for index in range(20)]
     small = ("classify", "--csv", "--model", "cxr-cnn28")
-    beside = within(PI_ZERO_2, *small, *few)
+    baseline = within(PI_ZERO_2, *small, *few)
     done = within(PI_ZERO_2, *small, many)
-    assert (beside.code, done.code) == (0, 0), done.err
+    assert (baseline.code, done.code) == (0, 0), done.err
     assert len(done.out.splitlines()) == 3001
-    print(f"20: {beside.peak / MIB:.0f} MiB, 3000: {done.peak / MIB:.0f} MiB")
-    assert done.peak < beside.peak + 8 * MIB
+    print(f"20: {baseline.peak / MIB:.0f} MiB, 3000: {done.peak / MIB:.0f} MiB")
+    assert done.peak < baseline.peak + 8 * MIB
 
 
 def test_the_largest_picture_allowed_fits_or_is_refused_in_one_line(tmp_path: Path) -> None:

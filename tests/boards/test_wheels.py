@@ -31,20 +31,20 @@ def device_wheel(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("machine", ["armv7l", "armv8l"])
 def test_32_bit_boards_get_the_older_runtime_and_numpy_1(device_wheel: Path, machine: str) -> None:
-    wanted = requirements([device_wheel], Target(machine, "3.11"))
-    assert {"tflite-runtime", "numpy", "pillow"} <= wanted.keys()
-    assert "ai-edge-litert" not in wanted
-    assert "2.0" not in wanted["numpy"].specifier
-    assert "9.4.0" in wanted["pillow"].specifier
+    found = requirements([device_wheel], Target(machine, "3.11"))
+    assert {"tflite-runtime", "numpy", "pillow"} <= found.keys()
+    assert "ai-edge-litert" not in found
+    assert "2.0" not in found["numpy"].specifier
+    assert "9.4.0" in found["pillow"].specifier
 
 
 @pytest.mark.parametrize("machine", ["aarch64", "x86_64"])
 def test_64_bit_boards_get_the_newer_runtime(device_wheel: Path, machine: str) -> None:
-    wanted = requirements([device_wheel], Target(machine, "3.13"))
-    assert "ai-edge-litert" in wanted
-    assert "tflite-runtime" not in wanted
-    assert "2.4.0" in wanted["numpy"].specifier
-    assert "9.4.0" not in wanted["pillow"].specifier
+    found = requirements([device_wheel], Target(machine, "3.13"))
+    assert "ai-edge-litert" in found
+    assert "tflite-runtime" not in found
+    assert "2.4.0" in found["numpy"].specifier
+    assert "9.4.0" not in found["pillow"].specifier
 
 
 def test_an_environment_without_pip_names_one_that_has_it(

@@ -32,7 +32,7 @@ def as_process(arguments: Sequence[str], stdin: bytes | None = None, **options: 
     """Start `python -m edge_app`; options are those of `subprocess.run`."""
     line = [sys.executable, "-m", "edge_app", *arguments]
     done = start(line, input=stdin, capture_output=True, **{"timeout": 120} | options)  # type: ignore[call-overload]
-    return _told(done.args, done.returncode, done.stdout, done.stderr)
+    return _done(done.args, done.returncode, done.stdout, done.stderr)
 
 
 def in_process(
@@ -58,10 +58,10 @@ def in_process(
         for file in (out, errors):
             file.seek(0)
             text.append(file.read())
-    return _told(["edge-cxr", *arguments], code, *text)
+    return _done(["edge-cxr", *arguments], code, *text)
 
 
-def _told(arguments: Sequence[str], code: int, out: bytes, errors: bytes) -> Done:
+def _done(arguments: Sequence[str], code: int, out: bytes, errors: bytes) -> Done:
     """As a user reads it: UTF-8, and never a traceback."""
     done = CompletedProcess(arguments, code, out.decode("utf-8"), errors.decode("utf-8"))
     assert "Traceback" not in done.stderr, done.stderr

@@ -527,8 +527,8 @@ def outcome(kind: Kind, data: bytes, seconds: int = SECONDS) -> tuple[str, str |
         data: its bytes.
         seconds: what it may take; 0 where somebody else looks at the clock.
     """
-    told = io.StringIO()
-    with tempfile.TemporaryDirectory() as folder, redirect_stdout(told), redirect_stderr(told):
+    output = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, redirect_stdout(output), redirect_stderr(output):
         try:
             with _in_time(seconds):
                 kind.read(Path(folder), data)
@@ -541,7 +541,7 @@ def outcome(kind: Kind, data: bytes, seconds: int = SECONDS) -> tuple[str, str |
             *_, last = traceback.format_exc().strip().splitlines()
             where = traceback.extract_tb(sys.exc_info()[2])[-1]
             return "broken", f"{Path(where.filename).name}:{where.lineno}: {last[:200]}"
-    steers = [each for each in told.getvalue() if not each.isprintable() and each != "\n"]
+    steers = [each for each in output.getvalue() if not each.isprintable() and each != "\n"]
     return "taken", f"prints {steers[0]!r}" if steers else None
 
 
@@ -611,10 +611,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kind", choices=KINDS, action="append")
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     found = 0
-    for name in asked.kind or KINDS:
-        sorts, faults = run(name, asked.seed, asked.number, asked.keep)
+    for name in options.kind or KINDS:
+        sorts, faults = run(name, options.seed, options.number, options.keep)
         counts = ", ".join(f"{count} {sort}" for sort, count in sorted(sorts.items()))
         print(f"{name:10} {sum(sorts.values())} files: {counts}; {len(faults)} faults", flush=True)
         for fault in faults[:10]:

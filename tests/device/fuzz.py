@@ -167,10 +167,10 @@ def main() -> int:
     parser.add_argument("kind", choices=(*damage.KINDS, fuzzed.PICTURE), nargs="*")
     parser.add_argument("--seconds", type=int, default=240, help="of the processor, for each kind")
     parser.add_argument("--keep", type=Path, default=Path(".fuzz"), metavar="FOLDER")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     codes = []
-    for name in asked.kind:
-        codes.append(searched(name, asked.seconds, asked.keep / name))
+    for name in options.kind:
+        codes.append(searched(name, options.seconds, options.keep / name))
         if codes[-1] in INTERRUPTED:
             break
     print(fuzzed.table())

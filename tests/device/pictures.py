@@ -197,8 +197,8 @@ def dicom(
     return file.getvalue()
 
 
-def read(data: bytes, limits: Limits | None = None, least: int | None = None) -> Radiograph:
-    return read_image(io.BytesIO(data), limits, least)
+def read(data: bytes, limits: Limits | None = None, min_side: int | None = None) -> Radiograph:
+    return read_image(io.BytesIO(data), limits, min_side)
 
 
 def refusal(data: bytes, limits: Limits | None = None) -> str:

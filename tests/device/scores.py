@@ -63,7 +63,7 @@ def write_joined(path: Path, made: Study) -> Path:
     """A CSV of labels joined by bars, ``none`` where there is none."""
     lines = ["image,patient,labels"]
     for image, patient, row in zip(made.images, made.patients, made.targets, strict=True):
-        borne = [made.labels[k] for k in np.flatnonzero(row)]
-        lines.append(f"{image},{patient},{'|'.join(borne) or 'none'}")
+        present = [made.labels[k] for k in np.flatnonzero(row)]
+        lines.append(f"{image},{patient},{'|'.join(present) or 'none'}")
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import edge_app
-from edge_app.pipeline.reader import Given
+from edge_app.pipeline.reader import ImageSource
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_what_is_no_radiograph_has_no_findings_and_says_why(model: edge_app.Mode
         ("-", "no such file"),
     ],
 )
-def test_what_cannot_be_read_is_said(model: edge_app.Model, image: Given, words: str) -> None:
+def test_what_cannot_be_read_is_said(model: edge_app.Model, image: ImageSource, words: str) -> None:
     with pytest.raises(edge_app.ImageError, match=words):
         model.classify(image)
 
@@ -149,7 +149,7 @@ def test_many_are_answered_in_order_and_faults_are_answers(
     model: edge_app.Model, picture: Path, phantom: np.ndarray
 ) -> None:
     for workers in (1, 3, None):
-        images: list[Given] = []
+        images: list[ImageSource] = []
         for _ in range(5):
             images += [picture, b"broken", phantom, io.BytesIO(picture.read_bytes())]
         sources, answers = zip(*model.classify_all(images, workers=workers), strict=True)

@@ -48,7 +48,7 @@ def test_a_write_that_fails_loses_nothing_and_an_empty_file_is_no_beginning(
     fuzzed.add("labels", "aaa", DONE, kept)
     before = kept.read_text()
 
-    def full(*given: object) -> None:
+    def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:

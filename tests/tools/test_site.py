@@ -14,7 +14,7 @@ import pytest
 import edge_app
 from edge_app.cli import app
 from tools.manual import pages, schemas
-from tools.manual.foreign import foreign
+from tools.manual.external import external_loads
 from tools.manual.pages import Site, listing, notebook
 from tools.manual.standins import KNOWING, StandIn
 
@@ -151,7 +151,7 @@ def test_every_page_is_in_the_navigation_once() -> None:
 def site(tmp_path: Path) -> Callable[[str, str], list[str]]:
     def loads(name: str, text: str) -> list[str]:
         (tmp_path / name).write_text(text)
-        return foreign(tmp_path)
+        return external_loads(tmp_path)
 
     return loads
 

@@ -49,7 +49,7 @@ class Decoded(Exception):
 def poisoned(dataset: Dataset) -> Dataset:
     """The same data set, which cannot be decoded any more."""
 
-    def pixels(least: int | None = None) -> Iterator[Pixels]:
+    def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         raise Decoded
         yield
 
@@ -179,7 +179,7 @@ def test_large_jpegs_are_prepared_as_the_device_prepares_them(
     classifier = Classifier(read(locate("cxr-cnn28")), force=True)  # of noise
     seen, compute = [], classifier.session.run
     monkeypatch.setattr(classifier.session, "run", lambda x: (seen.append(x), compute(x))[1])
-    read_one = partial(read_source, least=classifier.model.input_spec.least)
+    read_one = partial(read_source, min_side=classifier.model.input_spec.min_side)
     writer = CsvWriter(classifier, io.StringIO())
     classify_all(paths, classifier, writer, Limits(), read=read_one)
     assert np.array_equal(np.concatenate(seen)[..., 0], quantized(images_of(cached)))
@@ -195,7 +195,7 @@ def test_an_interrupted_build_leaves_no_half_cache(tmp_path: Path, tiny_nih: Pat
     dataset = load(tiny_nih)
     whole, _ = open_cache(dataset, SPEC, tmp_path / "whole", QUIET)
 
-    def half(least: int | None = None) -> Iterator[Pixels]:
+    def half(min_side: int | None = None) -> Iterator[Pixels]:
         for item in dataset.pixels():
             if item[0] == 30:
                 raise KeyboardInterrupt
@@ -215,7 +215,7 @@ def test_two_runs_that_start_together_make_one_cache(tmp_path: Path, tiny_nih: P
     builds, results = [], []
     both_started = threading.Barrier(2, timeout=10)
 
-    def pixels(least: int | None = None) -> Iterator[Pixels]:
+    def pixels(min_side: int | None = None) -> Iterator[Pixels]:
         builds.append(threading.get_ident())
         for item in dataset.pixels():
             threading.Event().wait(0.005)  # long enough for the other to arrive

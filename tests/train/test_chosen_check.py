@@ -16,7 +16,7 @@ from edge_app.model.model_file import SHIPPED, read
 from edge_app.model.preprocess import InputSpec
 from train import chosen_check
 from train.cache import Cached
-from train.chosen_check import LEAST_PATIENTS, chosen
+from train.chosen_check import MIN_PATIENTS, chosen
 from train.errors import RunError
 from train.input_check import attach
 
@@ -39,13 +39,13 @@ def radiographs(count: int) -> Cached:
 def test_few_patients_get_the_shipped_check_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(chosen_check, "MOST_REFUSED", 1.0)  # the drawn ones are no patients
+    monkeypatch.setattr(chosen_check, "MAX_REFUSED", 1.0)  # the drawn ones are no patients
     found = chosen(radiographs(20), radiographs(10), 0, QUIET)
     shipped = read(SHIPPED / "cxr-cnn28.tflite")
     assert found.weights.to_bytes() == shipped.check_weights
     assert found.facts["limits"] == shipped.manifest["input_check"]["limits"]
     assert found.said == "that of cxr-cnn28, since 20 training patients are fewer than the " + (
-        f"{LEAST_PATIENTS} to teach one with"
+        f"{MIN_PATIENTS} to teach one with"
     )
     assert found.tried["drawn"]["flagged"] >= 0.9
     written = attach(shipped, found.facts, found.weights, tmp_path / "m.tflite", found.tried)
@@ -63,14 +63,14 @@ def test_a_check_that_flags_too_little_is_not_written(monkeypatch: pytest.Monkey
         shipped.check_weights or b"", shipped.manifest["input_check"]
     )
     assert len(weights.hidden) == feature_count(facts["grid"], facts.get("details", 0))
-    monkeypatch.setattr(chosen_check, "LEAST_PATIENTS", 5)
-    monkeypatch.setattr(chosen_check, "MOST_REFUSED", 1.0)
+    monkeypatch.setattr(chosen_check, "MIN_PATIENTS", 5)
+    monkeypatch.setattr(chosen_check, "MAX_REFUSED", 1.0)
     monkeypatch.setattr(chosen_check, "fit", lambda *arguments: (blind, weights))
     found = chosen(radiographs(8), radiographs(4), 0, QUIET)
     assert found.facts["limits"] == facts["limits"]
     # The blank ones among the drawn pictures are flagged without any weights.
     assert "that of cxr-cnn28, since taught with these, it flags 2" in found.said
-    monkeypatch.setattr(chosen_check, "LEAST_FLAGGED", 1.01)
+    monkeypatch.setattr(chosen_check, "MIN_FLAGGED", 1.01)
     with pytest.raises(RunError, match=r"no input check is written: .* train input-check"):
         chosen(radiographs(8), radiographs(4), 0, QUIET)
 

@@ -470,7 +470,7 @@ def test_another_form_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         table = pd.DataFrame({"image": ["a", "b"], "patient": ["a", "b"], "split": "train"})
         targets = np.zeros((2, len(LABELS)), np.uint8)
         return Dataset(
-            path.name, table[:limit], targets[:limit], lambda least=None: iter(()), "two"
+            path.name, table[:limit], targets[:limit], lambda min_side=None: iter(()), "two"
         )
 
     two = Form("two images", lambda path: path.suffix == ".two", read_two)

@@ -93,8 +93,8 @@ def test_a_check_taught_with_few_pictures_tells_them_from_others(taught: ModelFi
 def test_the_command_writes_a_check_of_this_data_set(
     small_nih: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chosen_check, "LEAST_PATIENTS", 10)
-    monkeypatch.setattr(chosen_check, "LEAST_FLAGGED", 0.0)  # noise makes no good teacher
+    monkeypatch.setattr(chosen_check, "MIN_PATIENTS", 10)
+    monkeypatch.setattr(chosen_check, "MIN_FLAGGED", 0.0)  # noise makes no good teacher
     out = tmp_path / "taught.tflite"
     cache = str(tmp_path / "cache")
     arguments = ["input-check", "cxr-cnn28", str(small_nih), "--out", str(out), "--cache", cache]

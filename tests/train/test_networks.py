@@ -199,8 +199,8 @@ def test_where_a_cell_of_the_map_looks(lite: Lite) -> None:
     moved = np.abs(tape.gradient(cell, pictures).numpy()).sum(axis=(0, 3))
     for along in moved.sum(axis=0), moved.sum(axis=1):
         centre = (along * (np.arange(128) + 0.5)).sum() / along.sum()
-        beside = abs(centre * side / 128 - (middle + 0.5))
-        assert beside > 0.4 if lite is LITE0 else beside < 0.2
+        distance = abs(centre * side / 128 - (middle + 0.5))
+        assert distance > 0.4 if lite is LITE0 else distance < 0.2
 
 
 def test_chance_enters_in_training_only(network: keras.Model) -> None:

@@ -128,8 +128,8 @@ def test_a_list_chooses_among_a_chestmnist_files_labels(
     tmp_path: Path, make_chestmnist: Callable[..., Path]
 ) -> None:
     path = make_chestmnist(tmp_path / "c.npz")
-    wanted = LabelSet(Labels([Label("no finding", NORMAL), Label("EFFUSION")]))
-    every, some = load(path), load(path, labels=wanted)
+    expected = LabelSet(Labels([Label("no finding", NORMAL), Label("EFFUSION")]))
+    every, some = load(path), load(path, labels=expected)
     places = [OF_NIH.names.index("No Finding"), OF_NIH.names.index("Effusion")]
     np.testing.assert_array_equal(some.targets, every.targets[:, places])
     with pytest.raises(DatasetError, match="has no label 'Scar'"):
@@ -162,10 +162,10 @@ def test_exclusive_labels_without_images_or_ranking_keep_the_slope() -> None:
     targets, logits = synthetic(300)
     alone = np.zeros_like(targets)
     alone[:, 0] = 1
-    for truth, given in ((alone, logits), (targets, -logits)):
-        found = fitted(truth, given, "here", "exclusive")
+    for truth, arguments in ((alone, logits), (targets, -logits)):
+        found = fitted(truth, arguments, "here", "exclusive")
         assert found["slope"] == [1.0] * 3
-        scores = calibrated(given, found, "exclusive")
+        scores = calibrated(arguments, found, "exclusive")
         share = (truth.sum(axis=0) + 0.5) / (300 + 1.5)
         np.testing.assert_allclose(scores.mean(axis=0), share, atol=1e-3)
 
@@ -195,8 +195,8 @@ def test_the_loss_is_the_heads_and_further_columns_are_apart(head: str) -> None:
     labels = THREE._replace(head=head)
     for weight in (0.0, 0.3):
         expected = own + weight * binary(goals[:, 3:], logits[:, 3:])
-        given = (goals.astype(np.float32), logits)
-        found = keras.ops.convert_to_numpy(crossentropy(weight, labels)(*given))
+        arguments = (goals.astype(np.float32), logits)
+        found = keras.ops.convert_to_numpy(crossentropy(weight, labels)(*arguments))
         np.testing.assert_allclose(found, expected, rtol=1e-5)
     alone = crossentropy(0.3, labels)(goals[:, :3].astype(np.float32), logits[:, :3])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(alone), own, rtol=1e-5)

@@ -126,9 +126,9 @@ def test_two_machines_reach_the_weights_of_one_though_one_of_them_is_killed(
     output, other = (ended(each) for each in pair)
     assert [each.returncode for each in pair] == [0, 0], output + other
     assert "Going on after epoch 1 of 2" in output
-    wanted, found = weights(one), weights(two)
-    assert wanted.keys() == found.keys()
-    for name, each in wanted.items():
+    expected, found = weights(one), weights(two)
+    assert expected.keys() == found.keys()
+    for name, each in expected.items():
         if "/seed_generator" not in name and "batch_normalization" not in name:
             off = np.abs(found[name] - each)
             assert off.mean() < MEAN, name

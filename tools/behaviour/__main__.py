@@ -148,7 +148,7 @@ def say(line: str) -> None:
 # Comparing
 
 
-def difference(before: str, after: str, most: int) -> list[str]:
+def difference(before: str, after: str, maximum: int) -> list[str]:
     """A unified diff, shortened."""
     lines = [
         line if len(line) <= 240 else line[:240] + "…"
@@ -156,8 +156,8 @@ def difference(before: str, after: str, most: int) -> list[str]:
             before.split("\n"), after.split("\n"), "before", "after", n=2, lineterm=""
         )
     ]
-    more = len(lines) - most
-    return lines if more <= 0 else [*lines[:most], f"… and {more} more lines of differences"]
+    more = len(lines) - maximum
+    return lines if more <= 0 else [*lines[:maximum], f"… and {more} more lines of differences"]
 
 
 def compare_recordings(options: argparse.Namespace) -> int:

@@ -13,7 +13,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from tools.manual.foreign import foreign
+from tools.manual.external import external_loads
 from tools.manual.pages import REPOSITORY, Site, reference
 
 SITE = Site()
@@ -47,6 +47,6 @@ def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
 
 def on_post_build(*, config: MkDocsConfig, **_: Any) -> None:
     """Fail if a page would load anything from elsewhere."""
-    found = foreign(Path(config.site_dir))
+    found = external_loads(Path(config.site_dir))
     if found:
         raise PluginError("the manual would load from elsewhere:\n" + "\n".join(found))

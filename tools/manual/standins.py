@@ -40,11 +40,11 @@ class _Meta(type):
 class StandIn(metaclass=_Meta):
     """A class, a function or a decorator of a missing package."""
 
-    def __init__(self, *given: object, **named: object) -> None: ...
+    def __init__(self, *arguments: object, **named: object) -> None: ...
 
-    def __call__(self, *given: object, **named: object) -> object:
+    def __call__(self, *arguments: object, **named: object) -> object:
         """As a decorator it leaves what it decorates as it is."""
-        return given[0] if given else self
+        return arguments[0] if arguments else self
 
     def __getattr__(self, name: str) -> type[StandIn]:
         return _attribute(name)

@@ -39,11 +39,11 @@ def is_arrays(path: Path) -> bool:
         return False
 
 
-def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
+def read_arrays(path: Path, limit: int | None, requested: LabelSet | None = None) -> Dataset:
     """Index an `.npz` of images and labels.
 
     Raises:
-        DatasetError: an array is missing or has another shape, or a wanted label is missing.
+        DatasetError: an array is missing or has another shape, or a requested label is missing.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
@@ -51,7 +51,7 @@ def read_arrays(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         raise DatasetError(f"{path}: is damaged, or no .npz of plain arrays: {TAKES}") from None
     images, targets = _checked(path, arrays)
-    labels, channels, notes = _labels(path, arrays, targets.shape[1], wanted)
+    labels, channels, notes = _labels(path, arrays, targets.shape[1], requested)
     names = [f"image_{i:06d}" for i in range(len(images))]
     has_patients = "patient" in arrays
     patients = arrays["patient"].astype(str).tolist() if has_patients else names
@@ -125,37 +125,37 @@ def _require_no_contradiction(
 
 
 def _labels(
-    path: Path, arrays: dict[str, Any], count: int, wanted: LabelSet | None
+    path: Path, arrays: dict[str, Any], count: int, requested: LabelSet | None
 ) -> tuple[LabelSet, list[int], list[str]]:
     """The labels, the column of each, and notes for the user."""
     written = [str(name) for name in arrays["names"].ravel()] if "names" in arrays else None
     if written is not None and len(written) != count:
         raise DatasetError(f"{path}: {len(written)} names for {count} columns of labels")
-    if wanted is None:
+    if requested is None:
         if written is None:
             raise DatasetError(f"{path}: no names of its {count} labels: add them, or {HOW}")
         require_names(str(path), written)
         labels, notes = labels_from_columns(written, str(path))
         return labels, list(range(count)), notes
     if written is None:
-        if not wanted.numbered or len(wanted.labels) != count:
+        if not requested.numbered or len(requested.labels) != count:
             raise DatasetError(
                 f"{path}: no names of its {count} labels: add them, or give --labels FILE with "
                 f"{count} names"
             )
-        return wanted, list(range(count)), []
+        return requested, list(range(count)), []
     place: dict[int | None, int] = {}
     for i, name in enumerate(written):
-        channel = channel_of(name, wanted.labels)
+        channel = channel_of(name, requested.labels)
         first = place.setdefault(channel, i)
         if channel is not None and first != i:
             raise DatasetError(
                 f"{path}: {written[first]!r} and {name!r} both stand for "
-                f"{wanted.names[channel]!r}: take one column out"
+                f"{requested.names[channel]!r}: take one column out"
             )
-    missing = [name for channel, name in enumerate(wanted.names) if channel not in place]
+    missing = [name for channel, name in enumerate(requested.names) if channel not in place]
     if missing:
         raise DatasetError(
             f"{path}: no column {missing[0]!r} among its labels, {', '.join(written[:12])}"
         )
-    return wanted, [place[channel] for channel in range(len(wanted.labels))], []
+    return requested, [place[channel] for channel in range(len(requested.labels))], []

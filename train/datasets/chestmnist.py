@@ -52,13 +52,13 @@ OTHERWISE: Final = "other arrays are images, labels and names, see docs/train.md
 DAMAGED: Final = "is damaged, or no .npz of plain arrays (Python objects in it are not loaded)"
 
 
-def read_chestmnist(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
+def read_chestmnist(path: Path, limit: int | None, requested: LabelSet | None = None) -> Dataset:
     """Index a ChestMNIST file of any size of image.
 
     Raises:
-        DatasetError: it is damaged, or a wanted label is missing.
+        DatasetError: it is damaged, or a requested label is missing.
     """
-    known = wanted or OF_NIH
+    known = requested or OF_NIH
     places = _places(path, known)
     try:
         with zipfile.ZipFile(path) as archive, np.load(path, allow_pickle=False) as arrays:
@@ -111,11 +111,11 @@ def read_chestmnist(path: Path, limit: int | None, wanted: LabelSet | None = Non
     )
 
 
-def _places(path: Path, wanted: LabelSet) -> list[int]:
-    """The column of each wanted label; the normal one comes after the file's own columns."""
+def _places(path: Path, requested: LabelSet) -> list[int]:
+    """The column of each requested label; the normal one comes after the file's own columns."""
     written = Labels([*(Label(name) for name in CHESTMNIST_LABELS), Label("No Finding", NORMAL)])
-    found = [channel_of(name, written) for name in wanted.names]
-    strange = [name for name, place in zip(wanted.names, found, strict=True) if place is None]
+    found = [channel_of(name, written) for name in requested.names]
+    strange = [name for name, place in zip(requested.names, found, strict=True) if place is None]
     if strange:
         raise DatasetError(
             f"{path}: a ChestMNIST file has no label {strange[0]!r}; it has {listed(written.names)}"

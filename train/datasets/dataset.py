@@ -62,8 +62,8 @@ class Dataset:
         notes: one line each: what a person should know before they trust the data.
         identity: the cache's key; changes when the source does.
         labels: that an image can have.
-        tells_patients: whether it is known whose the images are; else each counts as a patient.
-        names_test: whether the data name the test images; else these were drawn.
+        tells_patients: whether the images' patients are known; otherwise each counts as a patient.
+        names_test: whether the data name the test images; otherwise these were drawn.
         further: data sets that only train, see `joined`; column `source` counts them from 1.
     """
 

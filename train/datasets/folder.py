@@ -25,20 +25,20 @@ from train.own_labels import labels_from_columns, labels_from_names
 WORKERS: Final = 4
 
 
-def read_folder(root: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
+def read_folder(root: Path, limit: int | None, requested: LabelSet | None = None) -> Dataset:
     """Index a folder of labelled images; see `edge_app.evaluation.labelled` for its layouts.
 
     Args:
         root: the folder.
         limit: images of each split; None for all.
-        wanted: the labels that an image can have; None for those of the data.
+        requested: the labels that an image can have; None for those of the data.
 
     Raises:
         DatasetError: it has no layout that is known, or its table cannot be read.
     """
     require_folder(root)
     source = read_table(find_labels(root))
-    labels, said = (wanted, []) if wanted else _labels_of(source)
+    labels, said = (requested, []) if requested else _labels_of(source)
     exclusive = labels.head == "exclusive"
     labelled = load_table(
         root, source, labels.labels, numbered=labels.numbered, exclusive=exclusive
@@ -85,7 +85,7 @@ def _labels_of(table: Table) -> tuple[LabelSet, list[str]]:
         return OF_NIH, []
     if table.columns:
         return labels_from_columns(table.columns, str(table.path))
-    return labels_from_names((row.borne for row in table.rows if row.borne), str(table.path))
+    return labels_from_names((row.present for row in table.rows if row.present), str(table.path))
 
 
 def read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[Pixels]:
@@ -93,7 +93,7 @@ def read_files(paths: Sequence[Path], min_side: int | None = None) -> Iterator[P
 
     def read(index: int) -> Pixels:
         try:
-            image = read_image(paths[index], least=min_side)
+            image = read_image(paths[index], min_side=min_side)
         except MachineError:  # not the file's fault, so it is not left out of training
             raise
         except ImageError as error:

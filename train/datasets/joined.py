@@ -13,7 +13,7 @@
     unlabelled = true                      # a folder of images; only teachers' scores are learned
 
 Paths are relative to the file. Images of `also` are named after its folder. Where a data set of
-`also` names test images, these are left out; else all its images train.
+`also` names test images, these are left out; otherwise all its images train.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ def is_joined(path: Path) -> bool:
     return path.suffix in (".toml", ".json") and path.is_file()
 
 
-def read_joined(load: Load, path: Path, limit: int | None, wanted: LabelSet | None) -> Dataset:
+def read_joined(load: Load, path: Path, limit: int | None, requested: LabelSet | None) -> Dataset:
     """Index a list of data sets.
 
     Args:
         load: reads one data set.
         path: the list.
         limit: images of each split of each data set; None for all.
-        wanted: the labels that an image can have; None for those of `data`.
+        requested: the labels that an image can have; None for those of `data`.
 
     Raises:
         DatasetError: the list is not as above, one of its data sets cannot be read, or a patient
             who validates or tests would train.
     """
     data, entries = _stated(path)
-    first = load(data, limit, wanted)
+    first = load(data, limit, requested)
     parts, further = [_of(first, 0)], []
     for entry in entries:
         folder = path.parent / entry["path"]

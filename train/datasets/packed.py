@@ -102,11 +102,11 @@ def _decoded(packed: bytes) -> NDArray[np.uint8]:
     return np.asarray(Image.open(io.BytesIO(packed)).convert("L"))
 
 
-def read_packed(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
+def read_packed(path: Path, limit: int | None, requested: LabelSet | None = None) -> Dataset:
     """Index packed pictures.
 
     Raises:
-        DatasetError: the file is damaged, is another ZIP, or has other labels than `wanted`.
+        DatasetError: the file is damaged, is another ZIP, or has other labels than `requested`.
     """
     content = read_volumes(path)
     try:
@@ -128,7 +128,7 @@ def read_packed(path: Path, limit: int | None, wanted: LabelSet | None = None) -
     table = first_of_each_split(table, limit)
     rows = table.index.to_list()
     known = LabelSet.from_dict(about["labels"]) if "labels" in about else OF_NIH
-    if wanted and wanted.labels.entries() != known.labels.entries():
+    if requested and requested.labels.entries() != known.labels.entries():
         raise DatasetError(
             f"{path}: was packed with the labels {listed(known.names)}: pack the data anew"
         )
@@ -145,7 +145,7 @@ def read_packed(path: Path, limit: int | None, wanted: LabelSet | None = None) -
         targets=np.array(targets, np.uint8).reshape(-1, len(known.labels)),
         pixels=pixels,
         identity=f"{hashlib.sha256(content).hexdigest()} {limit}",
-        labels=wanted or known,
+        labels=requested or known,
         tells_patients=about.get("tells_patients", True),
         further=tuple(Further(**each) for each in about.get("further", ())),
     )

@@ -58,7 +58,7 @@ class Columns(NamedTuple):
     notes: list[str]
 
 
-def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None) -> Dataset:
+def read_pixel_csv(path: Path, limit: int | None, requested: LabelSet | None = None) -> Dataset:
     """Index a CSV of pixels; patients are not known, so each image counts as one.
 
     Raises:
@@ -74,22 +74,24 @@ def read_pixel_csv(path: Path, limit: int | None, wanted: LabelSet | None = None
     table = table[~unlabelled.to_numpy()]
     table = table.assign(split=assign(table["patient"].tolist(), None))
     names_of = {row: tuple(each.strip() for each in labels[row].split("|")) for row in table["row"]}
-    known, label_notes = (wanted, []) if wanted else labels_from_names(names_of.values(), str(path))
+    known, label_notes = (
+        (requested, []) if requested else labels_from_names(names_of.values(), str(path))
+    )
     table = first_of_each_split(table, limit)
     rows = table["row"].tolist()
     how = {"numbered": known.numbered, "exclusive": known.head == "exclusive"}
     targets = [encode(names_of[row], known.labels, f"{path}: {names[row]}", **how) for row in rows]
 
     def pixels(min_side: int | None = None) -> Iterator[Pixels]:
-        wanted = iter(enumerate(rows))
-        index, row = next(wanted, (0, -1))
+        remaining = iter(enumerate(rows))
+        index, row = next(remaining, (0, -1))
         start = 0
         try:
             for chunk in pd.read_csv(path, chunksize=CSV_CHUNK, low_memory=False):
                 values = chunk.iloc[:, columns.pixels].to_numpy()
                 while start <= row < start + len(values):
                     yield _pixel_row(index, values[row - start])
-                    index, row = next(wanted, (0, -1))
+                    index, row = next(remaining, (0, -1))
                 start += len(values)
         except ValueError as error:
             raise DatasetError(f"{path}: {csv_fault(error)}") from None

@@ -30,7 +30,7 @@ IMAGENET: Final = "imagenet"
 WHEELS: Final = "wheels"
 
 PACKAGES: Final = ("keras", "namex", "optree")
-"""Keras and what it needs besides JAX, h5py, rich and absl-py, which the machine has."""
+"""Keras and what it needs in addition to JAX, h5py, rich and absl-py, which the machine has."""
 
 PLATFORMS: Final = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 
@@ -64,7 +64,7 @@ def make(
 
     Args:
         data: a data set; its test images stay at home.
-        folder: the parcel, made anew.
+        folder: of the parcel; replaced if it exists.
         recipes: the list of runs, see `parcel.recipes`.
         quality: of the pictures, see `packed.pack`.
         volume: the largest file, in bytes; larger ones are cut into pieces.

@@ -28,9 +28,9 @@ def unpack(
 ) -> None:
     """Make a run folder of each result; existing ones are left alone.
 
-    Calibration and thresholds are made anew on the data set's own validation pictures. A run
-    resumes from its last epoch if the results hold its state, and else from its best weights with
-    an optimizer that has forgotten its moments.
+    Calibration and thresholds are made again on the data set's own validation pictures. A run
+    resumes from its last epoch if the results hold its state, and otherwise from its best weights
+    with an optimizer that has forgotten its moments.
 
     Args:
         results: folder of the results of `run_parcel`.

@@ -14,7 +14,7 @@ from edge_app.clinic.gist import WAITING
 from edge_app.clinic.page.answers import PageError, wants_json, who
 from edge_app.clinic.page.forms import PROOF, checked_form, require_own
 from edge_app.clinic.page.looking import found
-from edge_app.clinic.page.readings import ReadingError, told
+from edge_app.clinic.page.readings import ReadingError, reading_of
 from edge_app.clinic.page.upload import OVERHEAD, Form, UploadError
 from edge_app.clinic.spool import Receipt
 from edge_app.core.errors import ImageError
@@ -108,7 +108,7 @@ def _keep(request: Request, form: list[tuple[str, str]]) -> None:
     if dict(form).get("sha256", image["sha256"]) != image["sha256"]:
         raise PageError(409, "error.another")
     try:
-        said = told(form, room.labels)
+        said = reading_of(form, room.labels)
         answer = _answer_of(image)
         room.readings.keep(image, request.scope["reader"], said, room.patient(image), answer)
     except ReadingError as error:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from edge_app.clinic.page.answers import PageError
 
 LONGEST: Final = 32 << 10
-MOST_FIELDS: Final = 200
+MAX_FIELDS: Final = 200
 
 PROOF: Final = "form"
 """The field, and after ``x-`` the header, that says that a form is this page's."""
@@ -28,7 +28,7 @@ async def checked_form(request: Request) -> list[tuple[str, str]]:
         if len(data) > LONGEST:
             raise PageError(413, "error.damaged-form")
     try:
-        fields = parse_qsl(data.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        fields = parse_qsl(data.decode("utf-8"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise PageError(400, "error.damaged-form") from None
     require_own(request, dict(fields).get(PROOF, ""))

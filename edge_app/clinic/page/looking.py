@@ -16,7 +16,7 @@ from edge_app.clinic.header import HeaderError, is_dicom
 from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
 from edge_app.clinic.page.study import Study
-from edge_app.clinic.page.worklist import SORTS, Question, asked
+from edge_app.clinic.page.worklist import SORTS, Question, question_of
 from edge_app.clinic.results import as_json, provenance, report_name
 from edge_app.clinic.settings import PAGE, WATCH, in_settings
 from edge_app.clinic.statements import decided_by
@@ -47,7 +47,7 @@ def found(request: Request) -> Any:
 def worklist(request: Request) -> Response:
     """The list of images."""
     room = request.app.state.room
-    question = asked(request.query_params)
+    question = question_of(request.query_params)
     answer = room.worklist.page(question)
     part = request.query_params.get("part") == "list"
     if not part:  # which a page asks for by itself
@@ -76,14 +76,14 @@ def _by_others(room: Any, numbers: list[int]) -> set[int]:
 
 
 def _link(question: Question, **key: str) -> str:
-    wanted = {"state": question.state, "q": question.sought, "sort": question.sort, **key}
-    return "/?" + urlencode({name: value for name, value in wanted.items() if value})
+    parameters = {"state": question.state, "q": question.sought, "sort": question.sort, **key}
+    return "/?" + urlencode({name: value for name, value in parameters.items() if value})
 
 
 def image(request: Request) -> Response:
     """An image, and its answer."""
     room, row = request.app.state.room, found(request)
-    said = room.model.told(json.loads(row["answer"])) if row["answer"] else None
+    said = room.model.study_of(json.loads(row["answer"])) if row["answer"] else None
     cells = _cells(request, row, said)
     squares = _squares(request, row, said, cells)
     chosen = _chosen(request.query_params.get("map", ""), squares)
@@ -192,7 +192,7 @@ def picture(request: Request) -> Response:
 def heatmap(request: Request) -> Response:
     """A finding's heatmap, to be laid over the picture."""
     room, row = request.app.state.room, found(request)
-    said = room.model.told(json.loads(row["answer"])) if row["answer"] else None
+    said = room.model.study_of(json.loads(row["answer"])) if row["answer"] else None
     channel = request.path_params["channel"]
     known = said is not None and channel in {each.channel for each in said.rows}
     cells = _cells(request, row, said)
@@ -273,16 +273,16 @@ def readings(request: Request) -> Response:
 def status(request: Request) -> Response:
     """How the box stands."""
     room = request.app.state.room
-    free, least = room.store.free(), room.settings.least_free
+    free, min_free = room.store.free(), room.settings.min_free
     receivers = list(_receivers(room))
     return page(
         request,
         "status.html",
         address=str(request.base_url),
         ill=room.ill(),
-        refusing=free < least,
+        refusing=free < min_free,
         free=free,
-        least=least,
+        least=min_free,
         counts=room.spool.counts(),
         oldest=room.worklist.oldest_waiting(),
         receivers=receivers,

@@ -84,13 +84,13 @@ class PatientProtocol(H11Protocol):
         if self.silent:
             over = now - self._since > ASKING_SECONDS
         else:
-            waits_for_peer = left > 0 or not self._has_asked()
+            waits_for_peer = left > 0 or not self._has_requested()
             over = waits_for_peer and now - self._moved > STALLED_SECONDS
         if over:
             self.transport.abort()
             return
         self._watching = self.loop.call_later(LOOK, self._look)
 
-    def _has_asked(self) -> bool:
+    def _has_requested(self) -> bool:
         """Whether the body of the request is here."""
         return self.cycle is None or not self.cycle.more_body

@@ -60,7 +60,7 @@ class ReadingError(Exception):
     """A reading that contradicts itself; the text's key says how."""
 
 
-def told(form: Sequence[tuple[str, str]], labels: Labels) -> Reading:
+def reading_of(form: Sequence[tuple[str, str]], labels: Labels) -> Reading:
     """The reading in a form.
 
     Raises:

@@ -74,11 +74,11 @@ class ModelFacts(NamedTuple):
         """Whether it is this model's at the operating point that is in use, too."""
         return self.gave(said) and said.operating_point == self.operating_point
 
-    def told(self, answer: Mapping[str, Any]) -> study.Study:
+    def study_of(self, answer: Mapping[str, Any]) -> study.Study:
         """What an answer says, and what it is worth where this model gave it at this point."""
-        said = study.told(answer)
+        said = study.study_of(answer)
         if self.decided(said):
-            return study.told(answer, self.cautions, self.normal_images)
+            return study.study_of(answer, self.cautions, self.normal_images)
         return said
 
 

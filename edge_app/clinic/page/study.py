@@ -88,7 +88,7 @@ DECIDED: Final = ("probability", "usually", "percentile", "threshold", "flagged"
 """Keys of an answer's `overall`, which `Overall` has as well."""
 
 
-def told(
+def study_of(
     answer: Mapping[str, Any],
     cautions: Cautions = NOTHING_KNOWN,
     normal_images: str = NORMAL_IMAGES,

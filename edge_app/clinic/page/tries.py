@@ -14,7 +14,7 @@ LONGEST_PAUSE: Final = 300.0
 FORGOTTEN: Final = 3600.0
 """Seconds after the last failure when it is as if there had been none."""
 
-MOST: Final = 4096
+MAX_KEYS: Final = 4096
 """Keys that are remembered; the one that failed longest ago is forgotten first."""
 
 
@@ -46,7 +46,7 @@ class Tries:
                 count, last = self._failed.pop(key, (0, now))
                 count = 0 if now - last > FORGOTTEN else count
                 self._failed[key] = (count + 1, now)  # in the order of their last failures
-            while len(self._failed) > MOST:
+            while len(self._failed) > MAX_KEYS:
                 del self._failed[next(iter(self._failed))]
 
     def succeeded(self, *keys: str) -> None:

@@ -25,8 +25,8 @@ from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.strays import ARRIVING
 
-MOST_FILES: Final = 100
-MOST_FIELDS: Final = 20
+MAX_FILES: Final = 100
+MAX_FIELDS: Final = 20
 LONGEST_FIELD: Final = 1024
 OVERHEAD: Final = 64 << 10
 """Bytes of a form that are no file's."""
@@ -164,7 +164,7 @@ class Form:
 
     def _part_begins(self) -> None:
         self._parts += 1
-        if self._parts > MOST_FILES + MOST_FIELDS:
+        if self._parts > MAX_FILES + MAX_FIELDS:
             raise UploadError(413, "error.too-many")
         self._headers, self._header, self._value = {}, b"", b""
         self._field, self._data = None, bytearray()
@@ -192,7 +192,7 @@ class Form:
         if not self._admitted:
             self._admit(self.fields)
             self._admitted = True
-        if len(self.files) >= MOST_FILES:
+        if len(self.files) >= MAX_FILES:
             raise UploadError(413, "error.too-many")
         path = self.folder / f"{secrets.token_hex(16)}{ARRIVING}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC

@@ -85,7 +85,7 @@ class Answer(NamedTuple):
     on: str
 
 
-def asked(query: Mapping[str, str]) -> Question:
+def question_of(query: Mapping[str, str]) -> Question:
     """What a query string asks for; what cannot be is left out."""
     state, sort = query.get("state", ""), query.get("sort", NEWEST)
     return Question(

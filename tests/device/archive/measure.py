@@ -42,49 +42,49 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--model", default="cxr-lite0-128")
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        return _measured(Path(name), asked)
+        return _measured(Path(name), arguments)
 
 
-def _measured(place: Path, asked: argparse.Namespace) -> int:
-    found = asked.images.rglob("*")
+def _measured(place: Path, arguments: argparse.Namespace) -> int:
+    found = arguments.images.rglob("*")
     sources = sorted(path.resolve() for path in found if path.suffix.lower() in IMAGES)
     if not sources:
-        raise SystemExit(f"{asked.images}: no images in it")
+        raise SystemExit(f"{arguments.images}: no images in it")
     few = linked(place / "few", sources, FEW)
-    many = linked(place / "many", sources, asked.number)
-    options = ("--model", asked.model, "--threads", "1")
+    many = linked(place / "many", sources, arguments.number)
+    options = ("--model", arguments.model, "--threads", "1")
     run(["classify", str(few), "--json", *options])  # files are in memory, runtimes tried
     classified = run(["classify", str(few), "--json", *options])
     small = run(["archive", str(few), "--out", str(place / "a"), *options], place / "a")
     whole = run(["archive", str(many), "--out", str(place / "b"), *options], place / "b")
     line = ["archive", str(many), "--out", str(place / "c"), *options]
-    killed = kill(line, asked.kills, whole.seconds, random.Random(asked.seed))
+    killed = kill(line, arguments.kills, whole.seconds, random.Random(arguments.seed))
     run(line, place / "c")
-    rate = asked.number / whole.seconds
+    rate = arguments.number / whole.seconds
     before = FEW / classified.seconds
     names = Counter(parquet.names(parquet.parts_of(place / "c")))
     alike = rows(place / "b") == rows(place / "c")
     twice = sum(count > 1 for count in names.values())
-    print(f"{asked.number} images, {asked.model}")
+    print(f"{arguments.number} images, {arguments.model}")
     met = [
-        told(f"{rate:.0f} a second; classify on {FEW}: {before:.0f}", rate >= RATE * before),
-        told(
+        checked(f"{rate:.0f} a second; classify on {FEW}: {before:.0f}", rate >= RATE * before),
+        checked(
             f"peak {whole.megabytes:.0f} MB; of {FEW} images: {small.megabytes:.0f} MB",
             whole.megabytes <= MEMORY * small.megabytes,
         ),
-        told(f"first row after {whole.first:.1f} s", whole.first <= FIRST_ROW),
-        told(
+        checked(f"first row after {whole.first:.1f} s", whole.first <= FIRST_ROW),
+        checked(
             f"{killed} kills: {len(names)} sources in rows, {twice} of them twice, rows "
             f"{'equal' if alike else 'unlike'} the uninterrupted run's",
-            alike and not twice and len(names) == asked.number,
+            alike and not twice and len(names) == arguments.number,
         ),
     ]
     return 0 if all(met) else 1
 
 
-def told(words: str, met: bool) -> bool:
+def checked(words: str, met: bool) -> bool:
     print(f"{'met    ' if met else 'NOT MET'}  {words}")
     return met
 

@@ -32,7 +32,7 @@ from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 from edge_app.model.model_file import locate, read
 
-from .measure import IMAGES, linked, told
+from .measure import IMAGES, checked, linked
 
 if TYPE_CHECKING:
     from edge_app.archive.answers import Answering
@@ -101,24 +101,24 @@ def main() -> int:
     parser.add_argument("--cores", type=int, default=4)
     parser.add_argument("--link", type=float, default=1.0)
     parser.add_argument("--share", type=float, default=10.0)
-    asked = parser.parse_args()
-    found = asked.images.rglob("*")
+    arguments = parser.parse_args()
+    found = arguments.images.rglob("*")
     sources = sorted(path.resolve() for path in found if path.suffix.lower() in IMAGES)
     if not sources:
-        raise SystemExit(f"{asked.images}: no images in it")
-    classifier = Classifier(read(locate(asked.model)), options=BackendOptions(workers=2))
+        raise SystemExit(f"{arguments.images}: no images in it")
+    classifier = Classifier(read(locate(arguments.model)), options=BackendOptions(workers=2))
     with tempfile.TemporaryDirectory() as name:
-        folder = linked(Path(name) / "many", sources, asked.number)
-        rates, met = compared(folder, Path(name), classifier, asked.workers)
+        folder = linked(Path(name) / "many", sources, arguments.number)
+        rates, met = compared(folder, Path(name), classifier, arguments.workers)
     costs = measured(sources[:SAMPLE], classifier, min(rate.here for rate in rates))
     print(
         "an image costs", *(f"{1000 * seconds:.2f} ms {what}" for what, seconds in told_of(costs))
     )
     print(f"and {costs.image / 1000:.0f} kB read, {costs.answer / 1000:.1f} kB of answer")
-    size = f"{asked.machines} machines of {asked.cores} processors"
-    print(f"{size}, {asked.link:g} Gbit/s each; the share has {asked.share:g} Gbit/s")
-    links = asked.link * GIGABIT, asked.share * GIGABIT
-    for what, rate in plan(costs, asked.machines, asked.cores, *links):
+    size = f"{arguments.machines} machines of {arguments.cores} processors"
+    print(f"{size}, {arguments.link:g} Gbit/s each; the share has {arguments.share:g} Gbit/s")
+    links = arguments.link * GIGABIT, arguments.share * GIGABIT
+    for what, rate in plan(costs, arguments.machines, arguments.cores, *links):
         print(f"{rate:>10,.0f} a second  {what}")
     return 0 if met else 1
 
@@ -140,7 +140,7 @@ def compared(
             f"{kept:.2f}"
         )
         if count == cores():
-            met = told(words, kept >= KEPT)
+            met = checked(words, kept >= KEPT)
         else:
             print(f"         {words}")
     return rates, met
@@ -162,11 +162,11 @@ def rated(folder: Path, out: Path, classifier: Classifier, answering: Answering)
 
 def measured(sources: Sequence[Path], classifier: Classifier, keep: float) -> Costs:
     """What an image costs, in one thread."""
-    least = classifier.model.input_spec.least
+    min_side = classifier.model.input_spec.min_side
     began = time.process_time()
     data = [path.read_bytes() for path in sources]
     read_by = time.process_time()
-    images = [read_image(BytesIO(each), Limits(), least) for each in data]
+    images = [read_image(BytesIO(each), Limits(), min_side) for each in data]
     decoded = time.process_time()
     for image in images:
         classifier.classify(image)

@@ -23,7 +23,7 @@ from edge_app.archive.store import DONE, SUBJECT
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.pipeline import parquet
 
-from .measure import run, told
+from .measure import checked, run
 
 SECONDS, MEGABYTES = 30.0, 500.0
 
@@ -32,18 +32,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.device.archive.measure_merge")
     parser.add_argument("--shards", type=int, default=100)
     parser.add_argument("--rows", type=int, default=100_000)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
-        shards = made(place, asked.shards, asked.rows)
+        shards = made(place, arguments.shards, arguments.rows)
         ended = run(["archive", "merge", *map(str, shards), "--out", str(place / "all")])
         found = sum(map(parquet.count, parquet.parts_of(place / "all")))
-    count = asked.shards * asked.rows
-    print(f"{asked.shards} shards of {asked.rows} rows")
+    count = arguments.shards * arguments.rows
+    print(f"{arguments.shards} shards of {arguments.rows} rows")
     met = [
-        told(f"{found} rows together", found == count),
-        told(f"{ended.seconds:.1f} s", ended.seconds <= SECONDS),
-        told(f"peak {ended.megabytes:.0f} MB", ended.megabytes <= MEGABYTES),
+        checked(f"{found} rows together", found == count),
+        checked(f"{ended.seconds:.1f} s", ended.seconds <= SECONDS),
+        checked(f"peak {ended.megabytes:.0f} MB", ended.megabytes <= MEGABYTES),
     ]
     return 0 if all(met) else 1
 

@@ -219,7 +219,7 @@ def test_a_source_that_the_machine_lacked_memory_for_is_tried_again(
 ) -> None:
     names = files(share)[:3]
     by: dict[str, Any] = {"model": {}, "operating_point": "p"}
-    want = {"error": {"kind": "machine", "message": "could not be read: out of memory"}, **by}
+    shortage = {"error": {"kind": "machine", "message": "could not be read: out of memory"}, **by}
     refusal = {"error": {"kind": "image", "message": "is empty"}, **by}
     for turn in range(2):
         with Store(tmp_path / "a", {"of": "a test"}) as store:
@@ -227,7 +227,7 @@ def test_a_source_that_the_machine_lacked_memory_for_is_tried_again(
             assert new == (names if not turn else names[1:2])
             for name in new:
                 lacks = name == names[1] and not turn
-                store.add({"file": name, **(want if lacks else refusal)})
+                store.add({"file": name, **(shortage if lacks else refusal)})
             if turn:
                 store.finish()
                 continue

@@ -40,8 +40,10 @@ def test_everything_at_an_address_is_answered_once(run: Run, store: str, tmp_pat
     line = ("archive", store, f"{store}/a/1.png", "--out", tmp_path / "a", *MODEL)
     done = run(*line)
     assert done.returncode == 0, done.stderr
-    wanted = [f"xrays/{name}" for name in ("3.png", "a/1.png", "a/b/2.png")]
-    assert [name.removeprefix("memory://").lstrip("/") for name in names(tmp_path / "a")] == wanted
+    expected = [f"xrays/{name}" for name in ("3.png", "a/1.png", "a/b/2.png")]
+    assert [
+        name.removeprefix("memory://").lstrip("/") for name in names(tmp_path / "a")
+    ] == expected
     fsspec.filesystem("memory").pipe("/xrays/c/broken.png", b"no picture")
     done = run(*line)
     assert done.returncode == 3
@@ -92,7 +94,7 @@ def test_a_missing_package_is_named(
 def test_the_first_name_comes_before_a_bucket_is_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     from fsspec.asyn import get_loop
 
-    asked: list[tuple[str, str, str]] = []
+    requests: list[tuple[str, str, str]] = []
 
     class Endless:
         """A bucket of more names than anybody could wait for, listed as s3fs does."""
@@ -108,7 +110,7 @@ def test_the_first_name_comes_before_a_bucket_is_listed(monkeypatch: pytest.Monk
         async def _iterdir(
             self, bucket: str, delimiter: str, prefix: str
         ) -> AsyncIterator[dict[str, str]]:
-            asked.append((bucket, delimiter, prefix))
+            requests.append((bucket, delimiter, prefix))
             for number in count():
                 name = f"bucket/2026/{number}.png" if number else "bucket/2026/"
                 yield {"name": name, "type": "file"}
@@ -116,7 +118,7 @@ def test_the_first_name_comes_before_a_bucket_is_listed(monkeypatch: pytest.Monk
     monkeypatch.setattr(remote, "_opened", lambda address: (Endless(), "bucket/2026"))
     found = list(islice(remote.below("s3://bucket/2026"), 2500))
     assert found == [f"s3://bucket/2026/{number}.png" for number in range(1, 2501)]
-    assert asked == [("bucket", "", "2026/")]
+    assert requests == [("bucket", "", "2026/")]
 
 
 @pytest.mark.parametrize("name", ["/a/b.png", "a:b", "C://x", "://x", "a b://c"])

@@ -285,8 +285,8 @@ def test_a_tpu_that_works_runs_the_compiled_network_and_nothing_is_announced(
     """The stub takes the compiler's operator, whose output no other operation reads."""
     monkeypatch.setenv(EDGETPU_VARIABLE, str(delegate("COMPUTES_NOTHING")))
     model = read(cnn28)
-    beside = compiled(model.flatbuffer, instead=False)
-    path = with_compiled(model, tmp_path / "beside.tflite", beside).path
+    compiled_apart = compiled(model.flatbuffer, instead=False)
+    path = with_compiled(model, tmp_path / "beside.tflite", compiled_apart).path
     done = run("classify", "--json", "--model", path, picture)
     answer = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (0, "")

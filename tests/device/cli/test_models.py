@@ -139,9 +139,9 @@ def test_what_is_float32_within_an_int8_network_is_said(
         return rewritten(cnn28, tmp_path / "mixed.tflite", change, [archive.SUMS])
 
     mixed = stating({"operators": ["a", "b", "c"], "of": 9})
-    told = " ".join(run("models inspect", mixed).stdout.split())
-    assert "3 of 9 operators" in told
-    assert "not compiled for it, and it cannot map what stays in float32" in told
+    text = " ".join(run("models inspect", mixed).stdout.split())
+    assert "3 of 9 operators" in text
+    assert "not compiled for it, and it cannot map what stays in float32" in text
     assert (
         ", int8 and float32: knows the 14 findings" in run("classify", picture, "-m", mixed).stdout
     )

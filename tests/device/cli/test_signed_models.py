@@ -85,9 +85,9 @@ def test_an_unsigned_model_is_said_and_refused_where_that_is_asked(
     assert (quiet.returncode, quiet.stderr) == (0, "")
 
     place.ok("models trust", place.folder / "first.pub")
-    told = place.run("classify", picture, "--model", model)
-    assert told.returncode == 0
-    assert told.stderr == f"edge-cxr: {model}: is not signed: who made it is not known\n"
+    answered = place.run("classify", picture, "--model", model)
+    assert answered.returncode == 0
+    assert answered.stderr == f"edge-cxr: {model}: is not signed: who made it is not known\n"
 
     place.ok("models trust", place.folder / "first.pub", "--signed-only")
     for command in (

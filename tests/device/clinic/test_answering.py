@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import answering, apart, kept, retention, wants
+from edge_app.clinic import answering, apart, kept, retention, retries
 from edge_app.clinic.answering import Worker
-from edge_app.clinic.apart import MOST_TRIES, Apart
+from edge_app.clinic.apart import MAX_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import LONGEST_PAUSE
@@ -29,10 +29,10 @@ from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.identifiers import HEATMAPS, derived_uid
 from edge_app.clinic.kept import read_unchecked
 from edge_app.clinic.results import DIFFERS, Results
+from edge_app.clinic.retries import MIN_SECONDS, Retries
 from edge_app.clinic.settings import read_settings
 from edge_app.clinic.spool import NEW, Document, Image, Offered, Spool
 from edge_app.clinic.store import DATABASE
-from edge_app.clinic.wants import LEAST_SECONDS, Wants
 from edge_app.core.errors import (
     EdgeCxrError,
     ImageError,
@@ -41,7 +41,7 @@ from edge_app.core.errors import (
     ModelError,
 )
 from edge_app.core.files import UnreadableError
-from edge_app.core.want import KILLED, NO_MEMORY
+from edge_app.core.shortage import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits, Radiograph
 from edge_app.images.read import decode, read_image
 from edge_app.model.model_file import SHIPPED
@@ -174,7 +174,7 @@ def test_who_sends_an_image_again_whose_file_is_gone_hears_no_success_until_it_i
     with pytest.raises(SpoolError, match="is gone from there"):
         spool.accept(image)
     answered_by(worker)
-    assert " image-lost " in told(worker)
+    assert " image-lost " in log_of(worker)
     assert spool.accept(image).verdict == NEW
     (path,) = spool.store.images.iterdir()
     assert path.read_bytes() == b"pixels"
@@ -214,7 +214,7 @@ def test_an_image_that_was_altered_on_the_disk_is_answered_so_and_taken_anew_whe
     answered_by(worker)
     answer = json.loads(spool.store.value("SELECT answer FROM image"))
     assert "has changed on the disk since it arrived" in answer["error"]["message"]
-    assert " image-lost " in told(worker)
+    assert " image-lost " in log_of(worker)
     deliveries = Deliveries(spool.store)
     assert deliveries.due("a") == [], "another patient's study gets no report"
     for delivery in deliveries.due("watch"):
@@ -242,28 +242,28 @@ def test_an_image_that_the_disk_does_not_give_at_first_is_not_called_unreadable(
         spool._in_hand.clear()
     tries, right = [], kept.read_bounded
 
-    def read(*given: Any) -> bytes:
-        tries.append(given)
+    def read(*args: Any) -> bytes:
+        tries.append(args)
         if len(tries) == 1:
             raise UnreadableError("cannot be read: Input/output error")
-        return right(*given)
+        return right(*args)
 
     monkeypatch.setattr(kept, "read_bounded", read)
     answered_by(worker)
     assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
-    assert "cannot be read: Input/output error" in told(worker)
+    assert "cannot be read: Input/output error" in log_of(worker)
 
 
 def answered_by(worker: Worker) -> None:
     """Have one like it answer all that waits."""
-    another = Worker(
+    second = Worker(
         *(worker.spool, worker._open, worker._classifier, worker.results, worker.settings),
         *(worker.events, worker._decode),
     )
-    another.start()
+    second.start()
     wait_for(lambda: worker.spool.counts()["waiting"] == 0, "the answers")
-    another.stop()
-    another.join()
+    second.stop()
+    second.join()
 
 
 def require_told_of_both(spool: Spool) -> None:
@@ -274,7 +274,7 @@ def require_told_of_both(spool: Spool) -> None:
         assert DIFFERS.encode() in delivery.content
 
 
-def told(worker: Worker) -> str:
+def log_of(worker: Worker) -> str:
     out = worker.events.out
     assert isinstance(out, io.StringIO)
     return out.getvalue()
@@ -292,12 +292,12 @@ def test_a_report_is_of_the_bytes_that_were_judged_whatever_becomes_of_the_file(
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     (path,) = spool.store.images.iterdir()
 
-    def decoded(*given: Any, **options: Any) -> Radiograph:
+    def decoded(*args: Any, **options: Any) -> Radiograph:
         if what == "altered":
             path.write_bytes(damaged(data, "patient"))
         else:
             path.unlink()
-        return decode(*given, **options)
+        return decode(*args, **options)
 
     worker._decode = decoded
     answered_by(worker)
@@ -315,9 +315,9 @@ def test_other_content_that_comes_while_an_image_is_answered_is_told_in_its_repo
     other = damaged(data, "patient")
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
 
-    def decoded(*given: Any, **options: Any) -> Radiograph:
+    def decoded(*args: Any, **options: Any) -> Radiograph:
         spool.accept(Offered("node", "1.2.3", content_digest(other), (other,)))
-        return decode(*given, **options)
+        return decode(*args, **options)
 
     worker._decode = decoded
     answered_by(worker)
@@ -335,8 +335,8 @@ def test_other_content_that_comes_while_a_report_is_made_is_told_in_it(
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     right = worker.results.report
 
-    def made(*given: Any) -> bytes:
-        content = right(*given)
+    def made(*args: Any) -> bytes:
+        content = right(*args)
         spool.accept(Offered("node", "1.2.3", content_digest(other), (other,)))
         return content
 
@@ -436,7 +436,7 @@ def test_a_heatmap_of_an_older_box_gets_no_report_and_what_others_capture_does(
 def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*given: object) -> None:
+    def fail(*args: object) -> None:
         raise HeaderError("has no StudyInstanceUID")
 
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
@@ -445,7 +445,7 @@ def test_an_image_of_which_no_report_can_be_made_is_answered_all_the_same(
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     answered_by(worker)
     assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
-    assert "no report can be made: its header has no StudyInstanceUID" in told(worker)
+    assert "no report can be made: its header has no StudyInstanceUID" in log_of(worker)
 
 
 @pytest.mark.parametrize("printed", [b"", b"Killed", b'{"file": "-", "find', b"[]"])
@@ -453,19 +453,19 @@ def test_a_process_that_prints_no_answer_is_not_started_for_ever(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, printed: bytes
 ) -> None:
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
-    monkeypatch.setattr(worker._apart, "_run", lambda *given: (0, printed))
+    monkeypatch.setattr(worker._apart, "_run", lambda *args: (0, printed))
     monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
     spool.accept(offered("a.png", dicom(), "watch"))
     for _ in range(9):  # so many starts at which it only waited behind another one
         assert spool.take() is not None
         spool._in_hand.clear()
     answers = []
-    for _ in range(MOST_TRIES):
+    for _ in range(MAX_TRIES):
         image = spool.take()
         assert image is not None
         answers.append(worker._apart.answer(image, dicom()))
     *first, answer = answers
-    assert first == [None] * (MOST_TRIES - 1)
+    assert first == [None] * (MAX_TRIES - 1)
     assert answer is not None
     assert "was tried 5 times and could not be answered" in answer["error"]["message"]
 
@@ -524,7 +524,7 @@ def test_no_answer_of_a_model_that_has_come_in_the_place_of_the_box_s_is_kept(
     monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
     worker._apart._answer(image)
     assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
-    assert "model or site file is another one than when the box started" in told(worker)
+    assert "model or site file is another one than when the box started" in log_of(worker)
 
 
 def test_a_box_whose_model_was_replaced_ends_where_it_has_to_open_it_again(
@@ -571,13 +571,13 @@ def test_others_are_answered_while_one_is_tried_apart(
     spool.accept(offered("b.png", picture.read_bytes(), "watch"))
     hung.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the other's answer")
-    wait_for(lambda: " answered-alone " in told(hung), "the first one's try")
+    wait_for(lambda: " answered-alone " in log_of(hung), "the first one's try")
     hung.stop()
     hung.join(60)
     assert not hung.is_alive(), "the end of the box does not wait for it"
     (row,) = spool.store.rows("SELECT identity FROM image WHERE answered IS NULL")
     assert row["identity"] == "a.png", "it waits for the next start"
-    assert "answering-failed" not in told(hung)
+    assert "answering-failed" not in log_of(hung)
 
 
 @pytest.mark.process
@@ -636,7 +636,7 @@ def killed(
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
-    monkeypatch.setattr(wants, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
     begun_before(spool, "a.png", picture.read_bytes())
     return worker
 
@@ -654,31 +654,31 @@ def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
 
     of_the_killed, right = killed._apart._line, Apart._line.__get__(killed._apart)
     monkeypatch.setattr(killed._apart, "_line", line)
-    monkeypatch.setattr(killed, "_decode", lambda *given, **named: pytest.fail("by the box itself"))
+    monkeypatch.setattr(killed, "_decode", lambda *args, **named: pytest.fail("by the box itself"))
     killed.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
     killed.stop()
     killed.join()
     assert len(tries) == 3
     assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
-    assert told(killed).count("killed from outside (SIGKILL)") == 2
+    assert log_of(killed).count("killed from outside (SIGKILL)") == 2
 
 
 @pytest.mark.parametrize("who", ["worker", pytest.param("apart", marks=pytest.mark.process)])
-def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_anew(
+def test_a_shortage_of_the_machine_is_answered_as_that_in_the_end_and_the_image_taken_anew(
     killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path, who: str
 ) -> None:
-    monkeypatch.setattr(wants, "MOST_TRIES", 3)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 3)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     if who == "worker":
 
-        def wanting(*given: object, **named: object) -> Radiograph:
+        def out_of_memory(*args: object, **named: object) -> Radiograph:
             tries.append(None)
             raise MachineError("could not be read: no memory")
 
         tries: list[None] = []
         monkeypatch.setattr(answering, "LONGEST_REST", 0.01)
-        monkeypatch.setattr(killed, "_decode", wanting)
+        monkeypatch.setattr(killed, "_decode", out_of_memory)
         spool.give_back(Image(1, "watch", "a.png", Path(), "", 1, False))
     killed.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
@@ -687,8 +687,8 @@ def test_the_machine_s_want_is_answered_as_that_in_the_end_and_the_image_taken_a
     error = json.loads(spool.store.value("SELECT answer FROM image"))["error"]
     assert error["kind"] == "machine"
     assert error["message"].endswith("(tried for 15 minutes or more): then send it again")
-    assert " image-given-up " in told(killed)
-    assert told(killed).count(" answering-stalled ") == 2
+    assert " image-given-up " in log_of(killed)
+    assert log_of(killed).count(" answering-stalled ") == 2
     deliveries = Deliveries(spool.store)
     (delivery,) = deliveries.due("watch")
     deliveries.delivered(delivery)
@@ -708,7 +708,7 @@ class Clock:
 def clock(spool: Spool) -> Clock:
     """Of the spool's pauses."""
     made = Clock()
-    spool._wants = Wants(made)
+    spool._retries = Retries(made)
     return made
 
 
@@ -730,12 +730,12 @@ def test_an_image_is_given_up_after_twenty_tries_and_a_quarter_of_an_hour_and_no
         began = clock.now
         while not (image := spool.take()):
             clock.now += 0.5
-            assert clock.now < 2 * LEAST_SECONDS
+            assert clock.now < 2 * MIN_SECONDS
         pauses.append(clock.now - began)
     assert pauses[:8] == [1, 2, 4, 8, 16, 32, LONGEST_PAUSE, LONGEST_PAUSE]
     assert max(pauses) == LONGEST_PAUSE
-    assert len(pauses) + 1 >= wants.MOST_TRIES
-    assert LEAST_SECONDS <= clock.now < LEAST_SECONDS + LONGEST_PAUSE
+    assert len(pauses) + 1 >= retries.MAX_TRIES
+    assert MIN_SECONDS <= clock.now < MIN_SECONDS + LONGEST_PAUSE
     text = spool.store.value("SELECT answer FROM image WHERE identity = 'big.png'")
     assert json.loads(text)["error"]["kind"] == "machine"
 
@@ -748,12 +748,12 @@ def test_one_that_was_put_off_and_removed_is_waited_for_no_more(spool: Spool, cl
     assert retention.purge(spool.store, unfinished=True) == 1
     clock.now += 1
     assert spool.take() is None
-    assert spool._wants.soonest(()) is None
+    assert spool._retries.soonest(()) is None
 
 
 def test_many_tries_alone_give_no_image_up() -> None:
-    made = Wants(lambda: 0.0)
-    assert all(made.add(1) is not None for _ in range(10 * wants.MOST_TRIES))
+    made = Retries(lambda: 0.0)
+    assert all(made.add(1) is not None for _ in range(10 * retries.MAX_TRIES))
 
 
 def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
@@ -763,11 +763,11 @@ def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     tries = []
 
-    def decoded(data: Any, *given: Any, **options: Any) -> Radiograph:
+    def decoded(data: Any, *args: Any, **options: Any) -> Radiograph:
         if b"".join([data] if isinstance(data, bytes) else data).endswith(b"big"):
             tries.append(None)
             raise MachineError("could not be read: no memory")
-        return decode(data, *given, **options)
+        return decode(data, *args, **options)
 
     worker._decode = decoded
     content = picture.read_bytes()
@@ -785,14 +785,14 @@ def test_others_are_answered_at_once_where_the_machine_lacks_something_for_some(
     assert {row["identity"] for row in rows} == {"good.png", "another.png"}
 
 
-def test_images_that_fail_for_want_of_something_take_a_tenth_of_the_time_of_the_others(
+def test_images_that_fail_for_a_shortage_take_a_tenth_of_the_time_of_the_others(
     spool: Spool, tmp_path: Path, cnn28: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many they are, and however long each try takes until the system ends it."""
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     spent = {"big": 0.0, "good": 0.0}
 
-    def read(image: Image, *given: object) -> Radiograph:
+    def read(image: Image, *args: object) -> Radiograph:
         kind = image.identity.partition(".")[0]
         spent[kind] += (seconds := 8.0 if kind == "big" else 0.5)
         clock.now += seconds
@@ -821,19 +821,19 @@ def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
     monkeypatch.setattr(answering, "LONGEST_REST", 1e9)
     tries: list[str] = []
 
-    def wanting(image: Image, *given: object) -> Radiograph:
+    def out_of_memory(image: Image, *args: object) -> Radiograph:
         tries.append(image.identity)
         if len(tries) == 4:
             worker.stop()
         raise MachineError("could not be read: no memory")
 
-    monkeypatch.setattr(worker, "_read", wanting)
+    monkeypatch.setattr(worker, "_read", out_of_memory)
     for number in range(3):
         spool.accept(offered(f"{number}.png", entrance="watch"))
-    worker._wanting = 30
+    worker._shortages = 30
     worker.start()
     wait_for(lambda: len(tries) == 3, "the first tries")
-    clock.now += 10 * LEAST_SECONDS  # the time of each of them has come
+    clock.now += 10 * MIN_SECONDS  # the time of each of them has come
     spool.accept(offered("new.png", entrance="watch"))
     worker.join(60)
     assert tries == ["0.png", "1.png", "2.png", "new.png"]
@@ -842,18 +842,18 @@ def test_a_machine_that_lacks_everything_rests_until_something_new_comes(
     assert first.identity == "0.png"
 
 
-def test_no_report_is_made_of_the_machine_s_want(
+def test_no_report_is_made_of_a_shortage_of_the_machine(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path
 ) -> None:
     """It would be the instance that the image's own is, once it is judged."""
-    monkeypatch.setattr(wants, "MOST_TRIES", 1)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 1)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     worker = working(spool, tmp_path, f'model = "{cnn28}"\n{RECEIVER}')
 
-    def wanting(*given: object, **named: object) -> Radiograph:
+    def out_of_memory(*args: object, **named: object) -> Radiograph:
         raise MachineError("could not be read: no memory")
 
-    worker._decode = wanting
+    worker._decode = out_of_memory
     data = dicom()
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     answered_by(worker)
@@ -930,7 +930,7 @@ def test_an_image_begun_before_is_answered_where_a_thread_can_be_started_only_la
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
     worker.stop()
     worker.join()
-    assert told(worker).count(" answering-failed why=RuntimeError ") == 1
+    assert log_of(worker).count(" answering-failed why=RuntimeError ") == 1
 
 
 @pytest.mark.parametrize("waiting", [0, 1])
@@ -941,9 +941,9 @@ def test_a_worker_that_is_stopped_after_it_has_looked_neither_waits_nor_begins(
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     take = spool.take
 
-    def taken(*given: Any, **named: Any) -> Image | None:
+    def taken(*args: Any, **named: Any) -> Image | None:
         worker.stop()
-        return take(*given, **named)
+        return take(*args, **named)
 
     monkeypatch.setattr(spool, "take", taken)
     monkeypatch.setattr(spool.store.changed, "wait", lambda seconds: pytest.fail("it waits"))
@@ -969,7 +969,7 @@ def test_each_of_several_workers_answers(tmp_path: Path, cnn28: Path, picture: P
         worker.stop()
         worker.join()
     box.store.close()
-    assert not [told for told in box.events.troubles if told.event.startswith("answering")]
+    assert not [trouble for trouble in box.events.troubles if trouble.event.startswith("answering")]
 
 
 def test_a_box_does_not_hold_what_its_decoders_have(tmp_path: Path, cnn28: Path) -> None:
@@ -1027,11 +1027,11 @@ def test_what_is_to_be_done_is_said_in_the_words_of_the_box_s_settings(
     assert "--" not in message
 
 
-def test_a_machine_s_want_is_told_in_the_words_of_the_box_s_settings(
+def test_a_shortage_of_the_machine_is_told_in_the_words_of_the_box_s_settings(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, picture: Path
 ) -> None:
-    monkeypatch.setattr(wants, "MOST_TRIES", 2)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 2)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     with pytest.raises(ImageTooLargeError) as too_large:
         read_image(picture, Limits(max_bytes=1))
@@ -1047,6 +1047,6 @@ def test_a_machine_s_want_is_told_in_the_words_of_the_box_s_settings(
             worker._keeper.keep(image, worker._keeper.refused(image, error), None, 0)
     texts = [row["answer"] for row in spool.store.rows("SELECT answer FROM image")]
     assert len(texts) == 3
-    assert "--max" not in "".join([*texts, told(worker)])
+    assert "--max" not in "".join([*texts, log_of(worker)])
     assert "lower max_pixels in the box's settings" in texts[0]
     assert "this box takes no larger one" in texts[2]

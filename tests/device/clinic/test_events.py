@@ -14,8 +14,8 @@ from edge_app.clinic.events import Events
 
 def test_an_event_is_one_line_whatever_a_peer_says_of_itself() -> None:
     out = io.StringIO()
-    told = Events(b"salt", None, out)
-    told.tell("refused", peer='A B\n\x1b[31m"=', bytes=3, judged=True, note=None, s=1.25, e="")
+    journal = Events(b"salt", None, out)
+    journal.tell("refused", peer='A B\n\x1b[31m"=', bytes=3, judged=True, note=None, s=1.25, e="")
     (line,) = out.getvalue().splitlines()
     assert "\x1b" not in line
     assert line.endswith('bytes=3 judged=true note=none s=1.25 e=""')
@@ -39,9 +39,9 @@ def test_the_audit_log_is_json_for_its_owner_alone_and_bounded(
 ) -> None:
     monkeypatch.setattr(events, "AUDIT_BYTES", 500)
     path = tmp_path / "audit.log"
-    told = Events(b"salt", path, io.StringIO())
+    journal = Events(b"salt", path, io.StringIO())
     for number in range(20):
-        told.audit("received", number=number)
+        journal.audit("received", number=number)
     assert path.stat().st_mode & 0o077 == 0
     kept = [*path.with_name("audit.log.1").read_text().splitlines(), *path.read_text().splitlines()]
     numbers = [json.loads(line)["number"] for line in kept]

@@ -57,7 +57,7 @@ def test_nothing_is_kept_of_what_is_not_accepted(
 ) -> None:
     spool.fresh = Fresh(6)
 
-    def fail(*given: object) -> None:
+    def fail(*args: object) -> None:
         raise SpoolFullError("full")
 
     with monkeypatch.context() as patch:

@@ -100,7 +100,7 @@ def newer(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "told"),
+    ("damage", "message"),
     [
         (lambda path: overwrite(path, 0, bytes(100)), "is damaged"),
         (lambda path: overwrite(path, 8192, os.urandom(40_000)), "is damaged"),
@@ -110,7 +110,7 @@ def newer(path: Path) -> None:
     ids=["its beginning", "some pages", "its end", "a newer one"],
 )
 def test_a_damaged_database_is_told_with_what_to_do(
-    run: Run, filled: Path, damage: Callable[[Path], None], told: str
+    run: Run, filled: Path, damage: Callable[[Path], None], message: str
 ) -> None:
     damage(filled / DATABASE)
     before = content(filled)
@@ -120,7 +120,7 @@ def test_a_damaged_database_is_told_with_what_to_do(
     done = run("serve --check", settings)
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if "spool: " in line]
-    assert told in line
+    assert message in line
     assert "put back a copy" in line or "install that one again" in line
     assert content(filled) == before
 

@@ -101,7 +101,7 @@ def is_ready(port: int) -> bool:
         return False
 
 
-def asked(port: int, query: str) -> list[Any]:
+def queried(port: int, query: str) -> list[Any]:
     """What Prometheus answers to a query, by its HTTP API."""
     url = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
     with urllib.request.urlopen(url) as answer:
@@ -125,8 +125,8 @@ def test_prometheus_scrapes_with_the_manual_s_settings_and_a_token(
         settings = settings.replace("cxr.clinic.example:9117", f"127.0.0.1:{served.metrics}")
         assert settings.count(str(tmp_path)) == settings.count(str(served.metrics)) == 1
         with prometheus(tmp_path, settings.replace("scheme: https", "scheme: http")) as port:
-            wait_for(lambda: bool(asked(port, "up")), "the first scrape")
-            (up,) = asked(port, 'up{job="edge-cxr"}')
+            wait_for(lambda: bool(queried(port, "up")), "the first scrape")
+            (up,) = queried(port, 'up{job="edge-cxr"}')
             assert up["value"][1] == "1"
-            (unreadable,) = asked(port, 'edge_cxr_images{state="unreadable"}')
+            (unreadable,) = queried(port, 'edge_cxr_images{state="unreadable"}')
             assert unreadable["value"][1] == "1"

@@ -234,7 +234,7 @@ def test_a_full_disk_is_a700_and_the_next_one_is_taken_when_there_is_room(
 ) -> None:
     served = serve()
     with monkeypatch.context() as patch:
-        patch.setattr(served.spool, "least_free", 1 << 60)
+        patch.setattr(served.spool, "min_free", 1 << 60)
         done = storescu(served.port, file)
         assert "OutOfResources" in done.stderr + done.stdout
     assert "status=A700h" in served.log
@@ -328,7 +328,7 @@ def test_a_peer_whose_right_to_come_cannot_be_judged_is_not_let_in(
 ) -> None:
     served = serve()
 
-    def fail(*given: object) -> bool:
+    def fail(*args: object) -> bool:
         raise ValueError
 
     monkeypatch.setattr(served.node, "_is_allowed", fail)
@@ -396,9 +396,9 @@ def test_a_message_s_command_set_is_counted_until_it_is_answered(
     held = []
     right = served.node._store
 
-    def stored(*given: Any) -> int:
+    def stored(*args: Any) -> int:
         held.append(served.held())
-        return right(*given)
+        return right(*args)
 
     monkeypatch.setattr(served.node, "_store", stored)
     size = len(_data_set(file.read_bytes())) if max_bytes > 1 << 16 else 0
@@ -435,7 +435,7 @@ def test_a_fault_within_receiving_is_told_though_the_peer_is_gone(
     association = associated(served.port)
     raw = association.dul.socket.socket
 
-    def fail(*given: object) -> int:
+    def fail(*args: object) -> int:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raw.close()
         raise MemoryError

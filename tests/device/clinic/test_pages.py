@@ -45,11 +45,11 @@ def test_the_manual_s_settings_are_settings(manual: str, tmp_path: Path) -> None
 
 
 def test_the_manual_names_every_event(manual: str, repository: Path) -> None:
-    told = set()
+    events = set()
     for path in (repository / "edge_app/clinic").rglob("*.py"):
-        told |= set(re.findall(r'\.(?:tell|audit)\(\s*"([\w-]+)"', path.read_text()))
+        events |= set(re.findall(r'\.(?:tell|audit)\(\s*"([\w-]+)"', path.read_text()))
     named = set(re.findall(r"`([\w-]+)`", manual))
-    assert told - named == {"audit-failed", "housekeeping-failed"}
+    assert events - named == {"audit-failed", "housekeeping-failed"}
 
 
 @pytest.fixture(scope="session")

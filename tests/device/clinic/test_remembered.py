@@ -95,9 +95,9 @@ def test_it_is_begun_anew_where_somebody_says_so(tmp_path: Path, disk: Path) -> 
     known = settings(tmp_path, disk)
     started(known)
     (tmp_path / "disk").rename(tmp_path / "away")
-    with pytest.raises(SpoolError, match="to begin anew, remove ") as told:
+    with pytest.raises(SpoolError, match="to begin anew, remove ") as refusal:
         Box(known)
-    Path(str(told.value).rpartition("remove ")[2]).unlink()
+    Path(str(refusal.value).rpartition("remove ")[2]).unlink()
     started(known)
     assert (disk / DATABASE).exists()
 

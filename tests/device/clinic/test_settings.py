@@ -17,7 +17,7 @@ from edge_app.clinic.faults import SettingsError
 from edge_app.clinic.settings import Settings, Watch, in_settings, read_settings
 from edge_app.clinic.store import Store, in_use
 from edge_app.core.errors import ImageError
-from edge_app.core.want import KILLED, NO_MEMORY
+from edge_app.core.shortage import KILLED, NO_MEMORY
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
 
@@ -143,7 +143,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "wanted"),
+    ("model", "expected"),
     [
         ("cxr-cnn28", "cxr-cnn28"),
         ("own.tflite", "{folder}/own.tflite"),
@@ -152,10 +152,10 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str, words: str) -> None:
     ],
 )
 def test_a_model_file_lies_beside_the_settings_wherever_the_box_is_started(
-    tmp_path: Path, model: str, wanted: str
+    tmp_path: Path, model: str, expected: str
 ) -> None:
     read = settings(tmp_path, f'spool = "s"\nmodel = "{model}"\n[node]')
-    assert read.model == wanted.format(folder=tmp_path)
+    assert read.model == expected.format(folder=tmp_path)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -399,7 +399,7 @@ def test_another_user_s_spool_is_a_fault_of_who_would_serve_and_not_of_who_looks
         os, "access", lambda path, mode: Path(path) != tmp_path / "s" and allowed(path, mode)
     )
     assert "may not write" in examined(file).faults[0]
-    found = examined(file, beside=True)
+    found = examined(file, as_visitor=True)
     assert found.faults == ()
     assert "another user's" in found.remark
 
@@ -416,9 +416,9 @@ def test_what_is_too_large_is_told_by_what_a_box_has(limits: Limits) -> None:
     with pytest.raises(ImageError) as refused:
         read_image(io.BytesIO(png(radiograph())), limits)
     assert ": raise --max-" in str(refused.value)
-    told = in_settings(str(refused.value))
-    assert "--" not in told
-    assert "raise max_pixels in the box's settings" in told or "takes no larger one" in told
+    message = in_settings(str(refused.value))
+    assert "--" not in message
+    assert "raise max_pixels in the box's settings" in message or "takes no larger one" in message
 
 
 @pytest.mark.parametrize("lack", [NO_MEMORY, KILLED])

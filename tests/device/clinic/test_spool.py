@@ -110,7 +110,7 @@ def test_an_outdated_answer_stays_where_the_image_is_not_accepted(spool: Spool) 
     spool.decides = decided_by(json.loads(said_by()))
     spool.accept(offered("1.2.3"))
     spool.answer(taken(spool), said_by(site="5"))
-    spool.least_free = 1 << 60
+    spool.min_free = 1 << 60
     with pytest.raises(SpoolFullError):
         spool.accept(offered("1.2.3"))
     assert spool.counts()["answered"] == 1
@@ -217,11 +217,11 @@ def test_a_database_that_fails_twice_while_an_image_is_accepted_takes_no_memory(
 
     with monkeypatch.context() as patch:
 
-        def fail(*given: object) -> None:
+        def fail(*args: object) -> None:
             patch.setattr(spool.store, "rows", failing)
             raise RuntimeError("nobody foresaw it")
 
-        def failing(*given: object) -> None:
+        def failing(*args: object) -> None:
             raise SpoolError("its database fails")
 
         patch.setattr(spool, "_enter", fail)
@@ -254,7 +254,7 @@ def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(
 def test_below_the_watermark_nothing_new_is_accepted_and_the_rest_is_answered(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool = Spool(store, least_free=1 << 20)
+    spool = Spool(store, min_free=1 << 20)
     spool.accept(offered("1"))
     monkeypatch.setattr(store, "free", lambda: (1 << 20) + 3)
     with pytest.raises(SpoolFullError, match="least_free_mb"):
@@ -284,8 +284,8 @@ def test_what_the_disk_does_not_take_is_refused_and_leaves_nothing(
 ) -> None:
     with monkeypatch.context() as patch:
         fail(patch, name, at, number)
-        wanted = SpoolError if number == errno.EIO else SpoolFullError
-        with pytest.raises(wanted):
+        expected = SpoolError if number == errno.EIO else SpoolFullError
+        with pytest.raises(expected):
             spool.accept(offered("1")._replace(pieces=(b"two", b"pieces")))
     assert files(spool.store.images) == []
     assert spool.take() is None
@@ -692,11 +692,11 @@ def test_status_and_urgency_need_no_pause_of_the_box(
     spool.answer(taken(spool), "{}", (REPORT._replace(receivers=("archive", "former")),))
     (delivery,) = Deliveries(store).due("archive")
     Deliveries(store).failed(delivery, "cannot be reached")
-    told = run("serve --status", settings).stdout
-    assert "2 wait to be answered, 1 answered ones to be delivered, 0 are finished" in told
-    assert "receiver archive: 1 wait since" in told
-    assert "cannot be reached" in told
-    assert "former (no longer in the settings): 1 wait" in told
+    status = run("serve --status", settings).stdout
+    assert "2 wait to be answered, 1 answered ones to be delivered, 0 are finished" in status
+    assert "receiver archive: 1 wait since" in status
+    assert "cannot be reached" in status
+    assert "former (no longer in the settings): 1 wait" in status
     assert run("serve --urgent 3", settings).stdout == "image 3 is next\n"
     assert taken(spool).id == 3
     assert run("serve --urgent 1", settings).returncode == 2
@@ -826,9 +826,9 @@ def test_who_looks_beside_a_box_of_an_older_version_does_not_change_its_spool(
     settings = tmp_path / "box.toml"
     settings.write_text('spool = "spool"\n[node]\n')
     for options in ("--status", "--urgent 1"):
-        told = run(f"serve {options}", settings)
-        assert told.returncode
-        assert "of version 1, made by an older edge-cxr: stop its box" in told.stderr
+        done = run(f"serve {options}", settings)
+        assert done.returncode
+        assert "of version 1, made by an older edge-cxr: stop its box" in done.stderr
         assert (folder / "results" / "1-sr.dcm").read_bytes() == b"report"
     with closing(sqlite3.connect(folder / DATABASE)) as database:
         assert database.execute("PRAGMA user_version").fetchone()[0] == 1

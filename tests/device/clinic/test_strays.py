@@ -182,8 +182,8 @@ def test_a_damaged_or_foreign_file_stays_and_is_told(
     with restarted(settings) as spool:
         assert spool.counts()["waiting"] == 0
         assert len(list(spool.store.images.iterdir())) == 2
-    told = capsys.readouterr().err
-    assert told.count(" files-unknown count=1 ") == 2
+    log = capsys.readouterr().err
+    assert log.count(" files-unknown count=1 ") == 2
     store = Store(settings.spool)
     purge(store, unfinished=True)
     assert list(store.images.iterdir()) == []

@@ -87,12 +87,12 @@ def test_every_finding_is_there_with_code_score_threshold_and_decision(
     made: Any, answer: dict[str, Any], classifier: Classifier
 ) -> None:
     text = dump(made(answer))
-    told = {re.search(r'Tracking Identifier.*="(.*)"', each)[1]: each for each in groups(text)}
-    assert told.keys() == {"Input check", *classifier.labels.names} | (
+    by_label = {re.search(r'Tracking Identifier.*="(.*)"', each)[1]: each for each in groups(text)}
+    assert by_label.keys() == {"Input check", *classifier.labels.names} | (
         {OVERALL} if answer.get("overall") else set()
     )
     for finding, label in zip(answer["findings"], classifier.labels, strict=True):
-        group = told[finding["label"]]
+        group = by_label[finding["label"]]
         assert f'"Probability")="{finding["score"]:.6f}"' in group
         if finding["above"] is None:
             assert f"(UNDECIDED,{codes.SCHEME}" in group
@@ -457,10 +457,10 @@ def test_it_is_what_highdicom_makes_with_these_values(
     monkeypatch.setattr(make_forms, "SERIES", series)
     monkeypatch.setattr(make_forms, "GAP", said.disclaimer)
     monkeypatch.setattr(make_forms, "TRACKING", derived_uid(salt, "check", *image))
-    wanted = dcmread(io.BytesIO(make_forms.form(whole)))
+    expected = dcmread(io.BytesIO(make_forms.form(whole)))
     groups = next(
         item.ContentSequence
-        for item in wanted.ContentSequence
+        for item in expected.ContentSequence
         if item.ConceptNameCodeSequence[0].CodeValue == codes.GROUPS.value
     )
     for each in said.statements:
@@ -471,7 +471,7 @@ def test_it_is_what_highdicom_makes_with_these_values(
         groups.append(make_forms._finding_group(kind)[0])
     for keyword in ("InstanceCreation", "Series", "Content"):
         for part in ("Date", "Time"):
-            setattr(wanted, keyword + part, got[keyword + part].value)
+            setattr(expected, keyword + part, got[keyword + part].value)
     made_by = got.ContributingEquipmentSequence[0].ContributionDateTime
 
     def as_told(dataset: Any, element: Any) -> None:
@@ -481,9 +481,9 @@ def test_it_is_what_highdicom_makes_with_these_values(
         elif element.keyword == "ContributionDateTime":
             element.value = made_by
 
-    wanted.walk(as_told)
-    assert got == wanted
-    assert got.file_meta == wanted.file_meta
+    expected.walk(as_told)
+    assert got == expected
+    assert got.file_meta == expected.file_meta
 
 
 def test_reports_made_at_the_same_time_are_each_of_their_own_image(

@@ -144,8 +144,8 @@ def test_an_answer_whose_image_was_taken_away_is_not_overwritten_by_the_next_one
         watched.answer(of=content.decode())
         for image in answered.glob("*.png"):
             image.unlink()
-    told = {json.loads(path.read_text())["of"] for path in answered.glob("*.json")}
-    assert told == {"one", "two", "three"}
+    contents = {json.loads(path.read_text())["of"] for path in answered.glob("*.json")}
+    assert contents == {"one", "two", "three"}
     assert (answered / "scan.png.json").exists()
     assert json.loads((answered / "scan.png.json").read_text())["of"] == "one"
 
@@ -226,9 +226,9 @@ def test_the_answer_of_an_image_that_another_took_the_place_of_is_not_called_tha
     watched.watcher.look()
     right = watches.durable.replace
 
-    def written(*given: Any) -> None:
+    def written(*args: Any) -> None:
         path.write_bytes(b"second patient")
-        right(*given)
+        right(*args)
 
     with monkeypatch.context() as patch:
         if comes == "after a try to move it":
@@ -236,9 +236,9 @@ def test_the_answer_of_an_image_that_another_took_the_place_of_is_not_called_tha
         elif comes == "while it is written":
             patch.setattr(watches.durable, "replace", written)
         if comes != "before":
-            with pytest.raises(UndeliveredError) as told:
+            with pytest.raises(UndeliveredError) as refusal:
                 watched.answer(of="first patient")
-            assert told.value.refused
+            assert refusal.value.refused
     assert not (answered / "scan.png").exists()
     path.write_bytes(b"second patient")
     watched.answer(of="first patient")
@@ -278,7 +278,7 @@ def test_an_image_that_lies_beside_its_answer_stays_where_another_takes_its_plac
             patch.setattr(watches.os, "replace", moved)
         else:
             patch.setattr(watches, "look_at", looked)
-            patch.setattr(watches, "found_at", lambda *given: found)
+            patch.setattr(watches, "found_at", lambda *args: found)
         with suppress(UndeliveredError):
             watched.answer()
     assert (answered / "scan.png").read_bytes() == b"first patient"
@@ -327,10 +327,10 @@ def test_the_answer_of_an_image_that_cannot_be_moved_is_written_once(
     watched.watcher.look()
     right = os.open
 
-    def opened(place: Any, *given: Any, **named: Any) -> int:
+    def opened(place: Any, *args: Any, **named: Any) -> int:
         if place == path:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return right(place, *given, **named)
+        return right(place, *args, **named)
 
     def looks() -> dict[str, tuple[int, int]]:
         files = (each for each in (watched.folder / "refused").iterdir())
@@ -361,9 +361,9 @@ def test_answers_wait_for_the_share_that_their_images_lie_on(
     watched.watcher.look()
     away = watched.folder.rename(tmp_path / "away")
     watched.folder.mkdir()
-    with pytest.raises(UndeliveredError, match="mount their disk") as told:
+    with pytest.raises(UndeliveredError, match="mount their disk") as refusal:
         watched.answer()
-    assert told.value.refused  # others may lie elsewhere
+    assert refusal.value.refused  # others may lie elsewhere
     assert watched.tree() == []
     watched.folder.rmdir()
     away.rename(watched.folder)
@@ -409,7 +409,7 @@ def test_a_full_spool_leaves_files_where_they_are(
     (watched.folder / "a.png").write_bytes(b"one")
     with monkeypatch.context() as patch:
         for lacking in (1 << 60, 1 << 59):  # how much changes from look to look
-            patch.setattr(watched.spool, "least_free", lacking)
+            patch.setattr(watched.spool, "min_free", lacking)
             watched.watcher.look()
             watched.watcher.look()
     assert watched.tree() == ["a.png"]
@@ -423,7 +423,7 @@ def test_without_descriptors_files_stay_where_they_are(
 ) -> None:
     (watched.folder / "a.png").write_bytes(b"picture")
 
-    def refuse(*given: object) -> None:
+    def refuse(*args: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     with monkeypatch.context() as patch:
@@ -504,10 +504,10 @@ def test_what_is_read_of_another_folder_that_was_there_for_a_moment_is_not_taken
     (other / "a.png").write_bytes(b"that patient's")
     right = watches.read_bounded
 
-    def read(*given: Any) -> bytes:
+    def read(*args: Any) -> bytes:
         watched.folder.rename(away)
         other.rename(watched.folder)
-        data = right(*given)
+        data = right(*args)
         watched.folder.rename(other)
         away.rename(watched.folder)
         return data
@@ -596,8 +596,8 @@ def test_a_file_that_changes_while_it_is_read_is_taken_when_it_is_complete(
     path.write_bytes(b"half of it")
     right = watches.read_bounded
 
-    def read(*given: Any) -> bytes:
-        data = right(*given)
+    def read(*args: Any) -> bytes:
+        data = right(*args)
         path.write_bytes(b"the whole of it")
         return data
 
@@ -759,7 +759,7 @@ def test_answers_wait_for_a_share_that_is_not_mounted_any_more(
     again = Outbox(watch, 1 << 20)  # after a start of the machine
     again.tidy()
     watched.outbox = again
-    with pytest.raises(UndeliveredError, match=r"not mounted at .*share: .* remove ") as told:
+    with pytest.raises(UndeliveredError, match=r"not mounted at .*share: .* remove ") as refusal:
         watched.answer()
     assert any("is not mounted" in fault for fault in check._watch(watch))
     assert list(outbox.iterdir()) == []
@@ -770,7 +770,7 @@ def test_answers_wait_for_a_share_that_is_not_mounted_any_more(
     there = {path.name for path in outbox.iterdir()}
     assert there == {*names, *(f"{name}.json" for name in names)}
     share.turn()  # for good
-    Path(str(told.value).rpartition("remove ")[2]).unlink()
+    Path(str(refusal.value).rpartition("remove ")[2]).unlink()
     (watched.folder / "c.png").write_bytes(b"three")
     watched.watcher.look()
     watched.answer()
@@ -832,10 +832,10 @@ def test_an_image_that_cannot_be_read_any_more_is_moved_later_and_keeps_no_other
         watched.spool.answer(image, "{}", [Document(f"{image.id}.json", b"{}", (WATCH,))])
     right = os.open
 
-    def opened(path: Any, *given: Any, **named: Any) -> int:
+    def opened(path: Any, *args: Any, **named: Any) -> int:
         if path == watched.folder / "a.png":
             raise OSError(number, os.strerror(number))
-        return right(path, *given, **named)
+        return right(path, *args, **named)
 
     courier = Courier(watched.deliveries, watched.outbox, watched.watcher.events, 60)
     with monkeypatch.context() as patch:
@@ -861,10 +861,10 @@ def test_an_answer_that_the_box_may_not_read_keeps_no_other_answer_back(
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return right_read(path)
 
-    def opened(path: Any, *given: Any, **named: Any) -> int:
+    def opened(path: Any, *args: Any, **named: Any) -> int:
         if path == there:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return right_open(path, *given, **named)
+        return right_open(path, *args, **named)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", read)
@@ -912,11 +912,11 @@ def test_a_whole_image_that_comes_while_an_empty_one_is_refused_is_answered(
     path.touch()
     right = watches.write_reason
 
-    def written(*given: Any) -> Path:
+    def written(*args: Any) -> Path:
         whole = path.with_name("whole.part")
         whole.write_bytes(b"picture")
         os.replace(whole, path)
-        return right(*given)
+        return right(*args)
 
     with monkeypatch.context() as patch:
         patch.setattr(watches, "write_reason", written)
@@ -986,18 +986,18 @@ class Killer:
         patch.setattr(Path, "mkdir", self.counted(Path.mkdir))
 
     def counted(self, right: Any, moves: bool = False) -> Any:
-        def done(*given: Any, **named: Any) -> Any:
+        def done(*args: Any, **named: Any) -> Any:
             if self.killed and self.fault is _KilledError:
                 raise _KilledError
-            if moves and self.apart and Path(given[0]).parent != Path(given[1]).parent:
+            if moves and self.apart and Path(args[0]).parent != Path(args[1]).parent:
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
             step, self.step = self.step, self.step + 1
             if step == int(self.at):
                 self.killed = True
                 if step != self.at:
-                    right(*given, **named)
+                    right(*args, **named)
                 raise self.fault(errno.EIO, os.strerror(errno.EIO))
-            return right(*given, **named)
+            return right(*args, **named)
 
         return done
 
@@ -1047,8 +1047,8 @@ def test_each_image_lies_beside_its_own_answer_at_whatever_step_something_comes(
         assert set(images[-1:]) <= {*there.values()} <= {*images}, at
         assert len(there) == len({*there.values()}), at
         for image, content in there.items():
-            told = json.loads(image.with_name(f"{image.name}.json").read_text())
-            assert told["of"] == content.decode(), at
+            answer = json.loads(image.with_name(f"{image.name}.json").read_text())
+            assert answer["of"] == content.decode(), at
             assert image.with_name(f"{image.name}.reason.txt").exists() == refused
         assert not [each for each in folder.iterdir() if each.is_file()], at
         answers = [json.loads(each.read_text())["of"] for each in aside.glob("*.json")]

@@ -224,7 +224,7 @@ def wrong_calibrate(folder: Path, code: int, out: str, said: str, expected: Any)
         return "writes another site file"
     if code == 0 and found is None:
         return "exit code 0 without a site file"
-    return _told(code, said) or _again(calibrate(folder) or sites(folder, out) != expected)
+    return _fault(code, said) or _again(calibrate(folder) or sites(folder, out) != expected)
 
 
 def results_of_a_site(folder: Path) -> None:
@@ -259,10 +259,10 @@ def verdicts(folder: Path, out: str) -> Any:
 def wrong_drift(folder: Path, code: int, out: str, said: str, expected: Any) -> str | None:
     if code == 0 and verdicts(folder, out) != expected:
         return "answers otherwise"
-    return _told(code, said)
+    return _fault(code, said)
 
 
-def _told(code: int, said: str) -> str | None:
+def _fault(code: int, said: str) -> str | None:
     if code and not said:
         return "says nothing"
     blames = (*BLAMES, "is no answer", "not JSON", "is no report")

@@ -623,13 +623,13 @@ def test_a_record_that_holds_no_answer_is_none(change: dict[str, Any]) -> None:
 def test_the_real_test_split_has_the_digest_of_the_shipped_reports(
     nih: Path, repository: Path
 ) -> None:
-    wanted = part(load(nih, NIH), None)
-    names = [image.name for image in wanted.images]
-    digests = [hashlib.sha256(image.path.read_bytes()).hexdigest() for image in wanted.images]
-    targets = np.stack([image.targets for image in wanted.images])
+    selection = part(load(nih, NIH), None)
+    names = [image.name for image in selection.images]
+    digests = [hashlib.sha256(image.path.read_bytes()).hexdigest() for image in selection.images]
+    targets = np.stack([image.targets for image in selection.images])
     shipped = report.read(repository / "reports" / DEFAULT_MODEL / "int8.json")
     assert report.dataset_digest(names, digests, targets) == shipped.content["dataset"]["digest"]
-    assert shipped.evaluated.patients.tolist() == [image.patient for image in wanted.images]
+    assert shipped.evaluated.patients.tolist() == [image.patient for image in selection.images]
 
 
 def test_real_images_get_the_logits_of_the_shipped_report(
@@ -637,8 +637,8 @@ def test_real_images_get_the_logits_of_the_shipped_report(
 ) -> None:
     shipped = report.read(repository / "reports" / DEFAULT_MODEL / "int8.json")
     classifier = Classifier(read(SHIPPED / f"{DEFAULT_MODEL}.tflite"))
-    wanted = part(load(nih, NIH), "test", limit=200)
-    made = evaluate(wanted, classifier, tmp_path / "r.json")
+    selection = part(load(nih, NIH), "test", limit=200)
+    made = evaluate(selection, classifier, tmp_path / "r.json")
     assert made.content["dataset"]["left_out"]["images"] == 0
     assert made.content["model"].items() >= shipped.content["model"].items()
     assert made.content["calibration"] == shipped.content["calibration"]

@@ -113,10 +113,12 @@ def test_paths_are_not_compared_with_one_another(
     """Where all files share a name, as CheXpert's do, the work grows with their number alone."""
     names = [f"patient{i}/study1/view1_frontal.jpg" for i in range(40)]
     files = files_of(tmp_path, *(f"images/{name}" for name in names))
-    asked = []
+    visited = []
     parts = Path.parts.fget  # type: ignore[attr-defined]
-    monkeypatch.setattr(PurePath, "parts", property(lambda path: asked.append(path) or parts(path)))
+    monkeypatch.setattr(
+        PurePath, "parts", property(lambda path: visited.append(path) or parts(path))
+    )
     found = files.of(names)
     monkeypatch.undo()
     assert found == {name: tmp_path / "images" / name for name in names}
-    assert len(asked) < 10 * len(names)
+    assert len(visited) < 10 * len(names)

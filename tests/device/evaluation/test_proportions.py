@@ -98,5 +98,5 @@ def test_a_weighted_share_of_independent_images_varies_as_a_stratified_one() -> 
 
 def test_nothing_is_said_of_a_weighted_share_of_no_images() -> None:
     none, every = np.zeros(4, bool), np.ones(4, bool)
-    told = weighted_share(every, none, np.arange(4), np.ones(4), every).as_dict()
-    assert told == {"value": None, "low": None, "high": None}
+    share = weighted_share(every, none, np.arange(4), np.ones(4), every).as_dict()
+    assert share == {"value": None, "low": None, "high": None}

@@ -390,9 +390,9 @@ def test_images_with_a_finding_that_is_not_judged_are_not_called_normal(tmp_path
     whole = write_csv(tmp_path / "all.csv", made.images, made.labels, made.scores)
     part = write_csv(tmp_path / "part.csv", made.images, made.labels[:1], made.scores[:, :1])
     truth = read_truth(labels)
-    told = report_of(whole, truth, resamples=20).content["overall"]
-    assert told is not None
-    assert told["not_normal"] == made.targets.any(axis=1).sum()
+    overall = report_of(whole, truth, resamples=20).content["overall"]
+    assert overall is not None
+    assert overall["not_normal"] == made.targets.any(axis=1).sum()
     content = report_of(part, truth, resamples=20).content
     assert content["overall"] is None
     others = (made.targets[:, 1:].any(axis=1) & (made.targets[:, 0] == 0)).sum()
@@ -413,9 +413,9 @@ def test_answers_of_two_models_in_one_file_are_refused(
     with pytest.raises(ScoresError, match=r"line 3: .*other\.png was scored by another"):
         read(both)
     pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
-    asked = (("cxr-cnn28", picture), ("cxr-lite0-128", other))
-    told = [json.loads(run("classify", "--json", "-m", *each).stdout) for each in asked]
+    pairs = (("cxr-cnn28", picture), ("cxr-lite0-128", other))
+    answers = [json.loads(run("classify", "--json", "-m", *each).stdout) for each in pairs]
     path = tmp_path / "part-0.parquet"
-    path.write_bytes(parquet.encoded(told))
+    path.write_bytes(parquet.encoded(answers))
     with pytest.raises(ScoresError, match=r"other\.png was scored by another model file"):
         read(path)

@@ -22,11 +22,11 @@ from ..reports import answers, report
 GROUPS = {"Opacity": ["Atelectasis", "Consolidation"], "Air": ["Pneumothorax"]}
 
 
-def said(folder: Path, given: Report, right: bool = True) -> Path:
+def said(folder: Path, source: Report, right: bool = True) -> Path:
     """A CSV that says of the first 100 images what their logits say, or the opposite."""
-    labels, place = given.labels.names, folder / "others.csv"
+    labels, place = source.labels.names, folder / "others.csv"
     lines = ["image,Opacity,Air,Fracture"]
-    for image, logits in zip(given.evaluated.images[:100], given.evaluated.logits, strict=False):
+    for image, logits in zip(source.evaluated.images[:100], source.evaluated.logits, strict=False):
         opaque = max(logits[labels.index(name)] for name in GROUPS["Opacity"]) > 0
         air = logits[labels.index("Pneumothorax")] > 0
         words = ("YES" if yes == right else "NO" for yes in (opaque, air))
@@ -35,72 +35,72 @@ def said(folder: Path, given: Report, right: bool = True) -> Path:
     return place
 
 
-def by_group(given: Report, place: Path, groups: dict[str, list[str]] = GROUPS) -> dict:
-    found = judged(given, read_second(place, groups))
+def by_group(source: Report, place: Path, groups: dict[str, list[str]] = GROUPS) -> dict:
+    found = judged(source, read_second(place, groups))
     return {row["group"]: row for row in found["groups"]}
 
 
 def test_scores_rank_by_who_says_what_they_say(tmp_path: Path) -> None:
-    given = report(answers(noise=0))
-    found = by_group(given, said(tmp_path, given))
+    source = report(answers(noise=0))
+    found = by_group(source, said(tmp_path, source))
     assert found["Air"]["auroc"]["value"] == 1
     assert found["Opacity"]["auroc"]["value"] > 0.95  # noisy or, not the larger one
     assert 0.5 < found["Air"]["auroc_by_labels"]["value"] < 1
-    turned = by_group(given, said(tmp_path, given, right=False))
+    turned = by_group(source, said(tmp_path, source, right=False))
     assert turned["Air"]["auroc"]["value"] == 0
     agreement = found["Air"]["agreement"]["value"] + turned["Air"]["agreement"]["value"]
     assert agreement == pytest.approx(1)
 
 
 def test_only_images_that_were_judged_count(tmp_path: Path) -> None:
-    given = report(answers())
-    place = said(tmp_path, given)
+    source = report(answers())
+    place = said(tmp_path, source)
     place.write_text(place.read_text() + "\nelsewhere.png,YES,YES,YES\n")
-    found = judged(given, read_second(place, GROUPS))
+    found = judged(source, read_second(place, GROUPS))
     assert found["images"] == 100
     assert found["judged"] == ["Opacity", "Air", "Fracture"]
-    row = by_group(given, place)["Air"]
-    channel = given.labels.names.index("Pneumothorax")
-    assert row["labelled"] == given.evaluated.targets[:100, channel].sum()
+    row = by_group(source, place)["Air"]
+    channel = source.labels.names.index("Pneumothorax")
+    assert row["labelled"] == source.evaluated.targets[:100, channel].sum()
     assert row["images"] == 100
 
 
 def test_an_empty_cell_was_not_judged(tmp_path: Path) -> None:
-    given = report(answers())
+    source = report(answers())
     (tmp_path / "others.csv").write_text(
         "image,Opacity,Air\n00000.png,,YES\n00001.png,NO,NO\n00002.png,YES,NO\n"
     )
-    found = by_group(given, tmp_path / "others.csv")
+    found = by_group(source, tmp_path / "others.csv")
     assert found["Opacity"]["images"] == 2
     assert found["Air"]["images"] == found[ANY]["images"] == 3
     assert found[ANY]["said"] == 2
 
 
 def test_nothing_was_seen_only_where_all_was_judged(tmp_path: Path) -> None:
-    given = report(answers())
+    source = report(answers())
     (tmp_path / "others.csv").write_text(
         "image,Opacity,Air\n00000.png,NO,\n00001.png,NO,NO\n00002.png,YES,\n00003.png,,\n"
     )
-    whole = by_group(given, tmp_path / "others.csv")[ANY]
+    whole = by_group(source, tmp_path / "others.csv")[ANY]
     assert (whole["images"], whole["said"]) == (2, 1)
 
 
 def test_intervals_are_over_patients(tmp_path: Path) -> None:
-    given = answers(noise=0)
-    place = said(tmp_path, report(given))
-    alike = replace(given, patients=np.array([f"p{i // 25}" for i in range(len(given.images))]))
-    of_many, of_few = (by_group(report(each), place)["Air"] for each in (given, alike))
+    source = answers(noise=0)
+    place = said(tmp_path, report(source))
+    alike = replace(source, patients=np.array([f"p{i // 25}" for i in range(len(source.images))]))
+    of_many, of_few = (by_group(report(each), place)["Air"] for each in (source, alike))
     assert of_many["auroc_by_labels"]["low"] is not None
     assert of_many["auroc_by_labels"] != of_few["auroc_by_labels"]
 
 
 def test_ten_images_that_both_call_alike_are_no_certainty(tmp_path: Path) -> None:
     """By Wilson ten of ten are 72 % at least; few patients make it less."""
-    given = report(answers())
-    air = given.evaluated.targets[:10, given.labels.names.index("Pneumothorax")]
+    source = report(answers())
+    air = source.evaluated.targets[:10, source.labels.names.index("Pneumothorax")]
     rows = [f"{i:05d}.png,{'YES' if yes else 'NO'}\n" for i, yes in enumerate(air)]
     (tmp_path / "others.csv").write_text(f"image,Air\n{''.join(rows)}")
-    agreement = by_group(given, tmp_path / "others.csv", {"Air": ["Pneumothorax"]})["Air"][
+    agreement = by_group(source, tmp_path / "others.csv", {"Air": ["Pneumothorax"]})["Air"][
         "agreement"
     ]
     assert (agreement["value"], agreement["high"]) == (1, 1)
@@ -108,8 +108,8 @@ def test_ten_images_that_both_call_alike_are_no_certainty(tmp_path: Path) -> Non
 
 
 def test_in_words(tmp_path: Path) -> None:
-    given = report(answers(noise=0))
-    found = judged(given, read_second(said(tmp_path, given), GROUPS))
+    source = report(answers(noise=0))
+    found = judged(source, read_second(said(tmp_path, source), GROUPS))
     whole, opacity, _ = sentences(found, "radiologists", "NIH's")
     assert "radiologists saw Opacity, Air or Fracture on" in whole
     assert opacity.startswith("**Opacity**: radiologists saw it on ")
@@ -142,9 +142,9 @@ def test_a_csv_that_is_wrong_is_refused_with_its_line(
 def test_a_group_of_what_there_is_not_is_refused(
     tmp_path: Path, groups: dict[str, list[str]]
 ) -> None:
-    given = report(answers())
+    source = report(answers())
     with pytest.raises(UsageError, match="--group"):
-        judged(given, read_second(said(tmp_path, given), groups))
+        judged(source, read_second(said(tmp_path, source), groups))
 
 
 def test_a_column_that_judges_nothing_has_no_figures(tmp_path: Path) -> None:

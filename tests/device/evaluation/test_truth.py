@@ -29,26 +29,26 @@ def test_joined_one_column_each_and_npz_say_the_same(tmp_path: Path) -> None:
         labels=np.array(made.labels),
         targets=made.targets,
     )
-    for told in (joined, columns, truth.read(path)):
-        told = told.of(made.labels)
-        assert told.images == made.images
-        assert told.patients == made.patients
-        assert list(told.labels.names) == made.labels
-        np.testing.assert_array_equal(told.targets, made.targets)
+    for found in (joined, columns, truth.read(path)):
+        found = found.of(made.labels)
+        assert found.images == made.images
+        assert found.patients == made.patients
+        assert list(found.labels.names) == made.labels
+        np.testing.assert_array_equal(found.targets, made.targets)
 
 
 def test_images_need_not_lie_in_a_folder(tmp_path: Path) -> None:
-    told = read(tmp_path / "a.csv", "filename,diagnosis\n/far/a.png,TB\n../b.png,none\n")
-    assert told.images == ["/far/a.png", "../b.png"]
-    assert told.targets.tolist() == [[1], [0]]
+    found = read(tmp_path / "a.csv", "filename,diagnosis\n/far/a.png,TB\n../b.png,none\n")
+    assert found.images == ["/far/a.png", "../b.png"]
+    assert found.targets.tolist() == [[1], [0]]
 
 
 def test_none_of_exclusive_labels_is_the_normal_one(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("image,labels\na,TB\nb,none\nc,Healthy\n")
-    told = truth.read(tmp_path / "a.csv", exclusive=True)
-    assert told.targets.tolist() == [[1, 0], [0, 1], [0, 1]]
-    told = truth.read(tmp_path / "a.csv")
-    assert told.targets.tolist() == [[1, 0], [0, 0], [0, 1]]
+    found = truth.read(tmp_path / "a.csv", exclusive=True)
+    assert found.targets.tolist() == [[1, 0], [0, 1], [0, 1]]
+    found = truth.read(tmp_path / "a.csv")
+    assert found.targets.tolist() == [[1, 0], [0, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,9 @@ def test_of_exclusive_labels_the_normal_one_may_be_named_by_the_scores_alone(
     tmp_path: Path, content: str
 ) -> None:
     (tmp_path / "a.csv").write_text(content)
-    told = truth.read(tmp_path / "a.csv", "Well", exclusive=True)
-    assert (told.labels.names, told.labels.normal) == (("TB", "Scar", "Well"), 2)
-    assert told.targets.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    found = truth.read(tmp_path / "a.csv", "Well", exclusive=True)
+    assert (found.labels.names, found.labels.normal) == (("TB", "Scar", "Well"), 2)
+    assert found.targets.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
     with pytest.raises(DatasetError) as caught:
         truth.read(tmp_path / "a.csv", exclusive=True)
     assert "1 of 3 images do not bear just one label, first b, which bears none" in str(
@@ -105,23 +105,23 @@ def read(path: Path, content: str, normal: str | None = None) -> truth.Truth:
 
 
 def test_the_normal_label_has_one_meaning_in_scores_and_labels(tmp_path: Path) -> None:
-    told = read(tmp_path / "a.csv", "image,labels\n./a,TB\nb,Healthy\nc,TB\nd,Healthy\n")
+    found = read(tmp_path / "a.csv", "image,labels\n./a,TB\nb,Healthy\nc,TB\nd,Healthy\n")
     scores = tmp_path / "scores.csv"
     scores.write_text("image,tb,No Finding\n./a,0.9,0.2\nb,0.4,0.8\nc,0.3,0.6\nd,0.2,0.7\n")
-    made = report_of(scores, told, resamples=10)
+    made = report_of(scores, found, resamples=10)
     assert made.labels.names == ("TB", "Healthy")
     assert made.evaluated.images.tolist() == ["a", "b", "c", "d"]
     assert made.content["labels"][1]["auroc"]["value"] == 1
     scores.write_text("image,TB,Normal,No Finding\na,0.9,0.2,0.1\nb,0.4,0.8,0.9\n")
     with pytest.raises(ScoresError, match="'Normal' and 'No Finding' both stand for 'Healthy'"):
-        report_of(scores, told)
+        report_of(scores, found)
 
 
 def test_an_image_that_is_denied_the_normal_label_is_not_normal(tmp_path: Path) -> None:
-    told = read(tmp_path / "a.csv", "image,TB,Healthy\na,1,0\nb,0,1\nc,0,0\n")
+    found = read(tmp_path / "a.csv", "image,TB,Healthy\na,1,0\nb,0,1\nc,0,0\n")
     scores = tmp_path / "scores.csv"
     scores.write_text("image,TB,Healthy\na,0.9,0.2\nb,0.4,0.8\nc,0.3,0.1\n")
-    content = report_of(scores, told, resamples=10).content
+    content = report_of(scores, found, resamples=10).content
     assert content["overall"]["not_normal"] == 2
     assert any("1 images bear no label, not even" in note for note in content["dataset"]["notes"])
 
@@ -132,17 +132,17 @@ def test_a_parquet_file_says_what_its_csv_says(tmp_path: Path) -> None:
 
     columns = {"image": ["a", "b", "c"], "TB": [1, 0, None], "old": [True, False, False]}
     parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
-    told = truth.read(tmp_path / "a.parquet")
-    assert told.labels.names == ("TB", "old")
-    assert told.targets.tolist() == [[1, 1], [0, 0]]
-    assert told.unlabelled == ["c"]
+    found = truth.read(tmp_path / "a.parquet")
+    assert found.labels.names == ("TB", "old")
+    assert found.targets.tolist() == [[1, 1], [0, 0]]
+    assert found.unlabelled == ["c"]
 
 
 def test_columns_that_are_no_labels_are_passed_over(tmp_path: Path) -> None:
-    told = read(tmp_path / "a.csv", "image,age,TB,view\na,41,1,PA\nb,33,no,AP\nc,50,,PA\n")
-    assert told.labels.names == ("TB",)
-    assert told.images == ["a", "b"]
-    assert told.unlabelled == ["c"]
+    found = read(tmp_path / "a.csv", "image,age,TB,view\na,41,1,PA\nb,33,no,AP\nc,50,,PA\n")
+    assert found.labels.names == ("TB",)
+    assert found.images == ["a", "b"]
+    assert found.unlabelled == ["c"]
 
 
 def test_the_normal_label_is_known_or_named(tmp_path: Path) -> None:

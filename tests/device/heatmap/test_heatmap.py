@@ -394,9 +394,9 @@ def test_a_model_of_whose_places_nothing_is_known_tells_peak_and_square(
     (answer,) = map(json.loads, run(*ask, picture, picture).stdout.splitlines()[:1])
     assert answer["heatmap"]["worth"] is None
     size = answer["image"]["width"], answer["image"]["height"]
-    told = [each for each in answer["heatmap"]["findings"] if each["peak"]]
-    assert told
-    for each in told:
+    shown = [each for each in answer["heatmap"]["findings"] if each["peak"]]
+    assert shown
+    for each in shown:
         assert 0 <= each["peak"]["x"] < size[0]
         assert 0 <= each["peak"]["y"] < size[1]
         cell = each["cell"]

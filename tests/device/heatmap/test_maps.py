@@ -142,65 +142,65 @@ def findings(**scores: tuple[float, float | None]) -> Findings:
 USUAL = {"Mass": 0.1, "Hernia": 0.002, "Edema": 0.4, "Nodule": 0.05, "Fibrosis": 0.01}
 
 
-def with_usual(given: Findings) -> Findings:
+def with_usual(found: Findings) -> Findings:
     """As a flagged image's, of a model that tells what is usual."""
-    rows = tuple(each._replace(usually=USUAL.get(each.label, 0.5)) for each in given.findings)
-    return given._replace(findings=rows, overall=Overall(0.9, 0.4, 0.9, 0.5, True))
+    rows = tuple(each._replace(usually=USUAL.get(each.label, 0.5)) for each in found.findings)
+    return found._replace(findings=rows, overall=Overall(0.9, 0.4, 0.9, 0.5, True))
 
 
 def test_what_is_raised_is_shown_the_most_probable_first() -> None:
-    given = findings(Mass=(0.2, 0.1), Hernia=(0.12, 0.01), Edema=(0.6, 0.5), No_Finding=(0.9, 0.1))
-    assert [f.label for f in shown(with_usual(given))] == ["Mass", "Hernia"]
-    assert share_shown(with_usual(given)) == "2 of 14 findings shown: what is raised"
+    found = findings(Mass=(0.2, 0.1), Hernia=(0.12, 0.01), Edema=(0.6, 0.5), No_Finding=(0.9, 0.1))
+    assert [f.label for f in shown(with_usual(found))] == ["Mass", "Hernia"]
+    assert share_shown(with_usual(found)) == "2 of 14 findings shown: what is raised"
 
 
 def test_of_many_raised_findings_three_are_shown() -> None:
-    given = findings(
+    found = findings(
         Mass=(0.2, 0.1),
         Hernia=(0.12, 0.01),
         Nodule=(0.3, 0.1),
         Fibrosis=(0.11, 0.5),
         Edema=(0.6, 0.5),
     )
-    assert [f.label for f in shown(with_usual(given))] == ["Nodule", "Mass", "Hernia"]
-    assert share_shown(with_usual(given)) == (
+    assert [f.label for f in shown(with_usual(found))] == ["Nodule", "Mass", "Hernia"]
+    assert share_shown(with_usual(found)) == (
         "3 of 14 findings shown: the most probable of 4 raised, without Fibrosis"
     )
 
 
 def test_where_none_is_raised_none_is_shown() -> None:
-    given = findings(Mass=(0.19, 0.1), Edema=(0.6, 0.5), Hernia=(0.003, 0.5), Fibrosis=(0.01, 0.5))
-    assert shown(with_usual(given)) == []
-    assert share_shown(with_usual(given)) == "nothing is raised: no map"
+    found = findings(Mass=(0.19, 0.1), Edema=(0.6, 0.5), Hernia=(0.003, 0.5), Fibrosis=(0.01, 0.5))
+    assert shown(with_usual(found)) == []
+    assert share_shown(with_usual(found)) == "nothing is raised: no map"
 
 
 def test_of_a_model_that_cannot_mark_anything_the_most_probable_is_shown() -> None:
-    given = findings(Mass=(0.19, None), Edema=(0.6, None))
-    untold = given._replace(overall=Overall(0.9, None, None, 0.5, True))
+    found = findings(Mass=(0.19, None), Edema=(0.6, None))
+    untold = found._replace(overall=Overall(0.9, None, None, 0.5, True))
     assert [f.label for f in shown(untold)] == ["Edema"]
     assert share_shown(untold) == "1 of 14 findings shown: the most probable"
     assert untold.verdict == ["flagged"]  # "nothing is raised" would be made up
 
 
 def test_nothing_is_below_thresholds_that_are_not_there() -> None:
-    given = findings(Mass=(0.19, None), Edema=(0.6, None))
-    rows = tuple(each._replace(threshold=None, above=None) for each in given.findings)
-    undecided = given._replace(findings=rows)
+    found = findings(Mass=(0.19, None), Edema=(0.6, None))
+    rows = tuple(each._replace(threshold=None, above=None) for each in found.findings)
+    undecided = found._replace(findings=rows)
     assert undecided.verdict == ["no finding has a threshold: nothing is decided"]
     assert [f.label for f in shown(undecided)] == ["Edema"]
-    unlimited = [each._replace(threshold=None, above=None) for each in given.findings]
-    assert [f.label for f in shown(given._replace(findings=tuple(unlimited)))] == ["Edema"]
+    unlimited = [each._replace(threshold=None, above=None) for each in found.findings]
+    assert [f.label for f in shown(found._replace(findings=tuple(unlimited)))] == ["Edema"]
 
 
 def test_where_labels_decide_those_above_are_shown_else_none() -> None:
-    given = findings(
+    found = findings(
         Mass=(0.2, 0.1),
         Hernia=(0.03, 0.01),
         Edema=(0.6, 0.7),
         Nodule=(0.9, 0.8),
         No_Finding=(0.9, 0.1),
     )
-    assert [f.label for f in shown(given)] == ["Nodule", "Mass", "Hernia"]
+    assert [f.label for f in shown(found)] == ["Nodule", "Mass", "Hernia"]
     none = findings(Mass=(0.09, 0.1), Hernia=(0.9, None), No_Finding=(0.9, 0.1))
     assert shown(none) == []
     assert share_shown(none) == "nothing is above its threshold: no map"

@@ -217,13 +217,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Made-up files through edge-cxr classify.")
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--isolate", action="store_true")
-    asked = parser.parse_args(arguments)
-    options = ["--isolate"] if asked.isolate else []
+    parsed = parser.parse_args(arguments)
+    options = ["--isolate"] if parsed.isolate else []
     over = 0
     print(f"{'file':<28} {'MB of file':>10} {'seconds':>8} {'MB':>5}  answer")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "file")
-        for name in asked.names or FILES:
+        for name in parsed.names or FILES:
             path.write_bytes(FILES[name]())
             found = cost(path, options)
             size = os.path.getsize(path) / 1e6

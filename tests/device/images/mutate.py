@@ -129,15 +129,15 @@ def _one_run(folder: str, names: Sequence[str]) -> Iterator[tuple[str, Outcome]]
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         errors.seek(0)
-        told = errors.read().decode("utf-8", "backslashreplace").splitlines()
-    stray = next((i for i, line in enumerate(told) if not line.startswith(OURS)), None)
+        lines = errors.read().decode("utf-8", "backslashreplace").splitlines()
+    stray = next((i for i, line in enumerate(lines) if not line.startswith(OURS)), None)
     if fault:
-        fault += f" (exit code {process.returncode}): {told[-1] if told else 'nothing said'}"
+        fault += f" (exit code {process.returncode}): {lines[-1] if lines else 'nothing said'}"
     elif usage.ru_maxrss >> 10 > max(MEGABYTES, own):  # a codec, which has a process of its own
         fault = f"or one before it makes a codec take {usage.ru_maxrss >> 10} MB"
     elif stray is not None:
-        fault = f"prints: {told[stray]}"
-        name = _printer(folder, names, told, stray)
+        fault = f"prints: {lines[stray]}"
+        name = _printer(folder, names, lines, stray)
     elif process.returncode not in (0, 3):
         fault = f"exit code {process.returncode}"
     if fault:
@@ -156,7 +156,7 @@ def _lines(pipe: int) -> Iterator[bytes | None]:
     yield None
 
 
-def _printer(folder: str, names: Sequence[str], told: Sequence[str], stray: int) -> str:
+def _printer(folder: str, names: Sequence[str], lines: Sequence[str], stray: int) -> str:
     """The file that a line of others on standard error is about.
 
     It lies between two that the command itself complained of; alone, it prints again.
@@ -166,8 +166,8 @@ def _printer(folder: str, names: Sequence[str], told: Sequence[str], stray: int)
     def place(line: str) -> int | None:
         return next((at for start, at in places.items() if line.startswith(start)), None)
 
-    before = [at for at in map(place, told[:stray]) if at is not None]
-    after = [at for at in map(place, told[stray:]) if at is not None]
+    before = [at for at in map(place, lines[:stray]) if at is not None]
+    after = [at for at in map(place, lines[stray:]) if at is not None]
     between = names[(before[-1] + 1 if before else 0) : (after[0] + 1 if after else None)]
     for name in between if len(names) > 1 else ():
         alone = {name: Path(folder, name).read_bytes()}
@@ -210,14 +210,14 @@ def run(seed: int, number: int) -> tuple[Counter[str], list[Fault], int]:
     return kinds, faults, peak
 
 
-def least(fault: Fault, files: dict[str, bytes]) -> Fault:
+def smallest_of(fault: Fault, files: dict[str, bytes]) -> Fault:
     """The same fault with no step more than it needs."""
     for place in range(len(fault.mutant.steps)):
         steps = fault.mutant.steps[:place] + fault.mutant.steps[place + 1 :]
         smaller = fault.mutant._replace(steps=steps)
         found = [o.fault for _, o in answered({"file": smaller.data(files)}) if o.fault]
         if steps and found and _general(found[0]) == _general(fault.what):
-            return least(Fault(smaller, found[0]), files)
+            return smallest_of(Fault(smaller, found[0]), files)
     return fault
 
 
@@ -230,7 +230,7 @@ def keep(faults: Sequence[Fault], folder: Path) -> None:
         by_kind.setdefault(_general(fault.what), []).append(fault)
     lines = []
     for same in sorted(by_kind.values(), key=len, reverse=True):
-        smallest = least(min(same, key=lambda fault: len(fault.mutant.steps)), files)
+        smallest = smallest_of(min(same, key=lambda fault: len(fault.mutant.steps)), files)
         stem, suffix = smallest.mutant.origin.rsplit(".", 1)
         name = f"{stem}-{smallest.mutant.number}.{suffix}"
         (folder / name).write_bytes(smallest.mutant.data(files))
@@ -243,15 +243,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, metavar="FOLDER")
-    asked = parser.parse_args(arguments)
-    kinds, faults, peak = run(asked.seed, asked.number)
+    parsed = parser.parse_args(arguments)
+    kinds, faults, peak = run(parsed.seed, parsed.number)
     for kind, count in kinds.most_common():
         print(f"{count:6} {kind}")
     print(f"{sum(kinds.values())} answers, {len(faults)} faults; {peak} MB at most")
     for fault in faults[:20]:
         print(f"{fault.mutant} {fault.what}")
-    if asked.keep and faults:
-        keep(faults, asked.keep)
+    if parsed.keep and faults:
+        keep(faults, parsed.keep)
     return int(bool(faults))
 
 

@@ -496,7 +496,7 @@ def test_another_body_part_or_a_lateral_view_is_told(
 
 
 @pytest.mark.parametrize(
-    ("orientation", "told"),
+    ("orientation", "warned"),
     [
         ("R\\F", True),  # mirrored, as a detector behind the patient sees it
         ("L\\H", True),
@@ -509,15 +509,17 @@ def test_another_body_part_or_a_lateral_view_is_told(
         ("X\\Y", False),
     ],
 )
-def test_a_picture_that_is_stored_mirrored_or_turned_is_told(orientation: str, told: bool) -> None:
+def test_a_picture_that_is_stored_mirrored_or_turned_is_told(
+    orientation: str, warned: bool
+) -> None:
     image = read(dicom(TWELVE, 12, PatientOrientation=orientation))
-    assert bool(image.warnings) == told
+    assert bool(image.warnings) == warned
     assert all("it is scored as it is stored" in each for each in image.warnings)
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
 @pytest.mark.parametrize(
-    ("shutter", "told"),
+    ("shutter", "warned"),
     [
         ({}, False),
         ({"Shape": ""}, False),
@@ -531,11 +533,11 @@ def test_a_picture_that_is_stored_mirrored_or_turned_is_told(orientation: str, t
         ({"Shape": ["RECTANGULAR", "POLYGONAL"]}, True),
     ],
 )
-def test_a_shutter_that_hides_a_part_is_told(shutter: dict[str, Any], told: bool) -> None:
+def test_a_shutter_that_hides_a_part_is_told(shutter: dict[str, Any], warned: bool) -> None:
     """PS3.3 C.7.6.11: what lies outside of it is replaced by a single gray for display."""
     tags = {f"Shutter{name}": value for name, value in shutter.items()}
     image = read(dicom(TWELVE, 12, **FULL_12, **tags))
-    assert bool(image.warnings) == told
+    assert bool(image.warnings) == warned
     assert all("has a Display Shutter" in each for each in image.warnings)
     np.testing.assert_array_equal(image.pixels, PICTURE)
 

@@ -94,7 +94,7 @@ def test_photometric_interpretations_in_any_spelling(photometric: str, spelling:
 
 
 @pytest.mark.parametrize(
-    ("photometric", "shape", "told"),
+    ("photometric", "shape", "warned"),
     [
         ("MONOCHROME1", "INVERSE", False),
         ("MONOCHROME2", "IDENTITY", False),
@@ -106,7 +106,7 @@ def test_photometric_interpretations_in_any_spelling(photometric: str, spelling:
     ],
 )
 def test_a_presentation_lut_shape_that_contradicts_is_told(
-    photometric: str, shape: str, told: bool
+    photometric: str, shape: str, warned: bool
 ) -> None:
     stored = 255 - PICTURE if photometric == "MONOCHROME1" else PICTURE
     data = written(stored, 8, PhotometricInterpretation=photometric, PresentationLUTShape=shape)
@@ -116,7 +116,7 @@ def test_a_presentation_lut_shape_that_contradicts_is_told(
         f"says Photometric Interpretation {photometric} and Presentation LUT Shape "
         f"{shape.strip().upper()}, which contradict each other: shown by the first"
     )
-    assert image.warnings == ((warning,) if told else ())
+    assert image.warnings == ((warning,) if warned else ())
 
 
 @pytest.mark.parametrize(
@@ -171,8 +171,8 @@ def test_a_name_that_was_typed_into_a_tag_does_not_get_out(values: dict[str, Any
     try:
         image = read(data)
     except ImageError as error:
-        told = str(error)
+        text = str(error)
     else:
-        told = str((image.warnings, image.facts))
-    assert "MUSTER" not in told.upper()
-    assert "ERIKA" not in told.upper()
+        text = str((image.warnings, image.facts))
+    assert "MUSTER" not in text.upper()
+    assert "ERIKA" not in text.upper()

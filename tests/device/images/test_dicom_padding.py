@@ -123,9 +123,9 @@ def test_of_samples_above_bit_0_it_hides_no_other_value(high: int) -> None:
     stored = (TWELVE.astype(np.int16) - 2048) << (high - 11)
     stored[:8, :8] = -256 << (high - 11)
     window = FULL | {"WindowCenter": "0"}
-    told = {"HighBit": high, "PixelPaddingValue": ("SS", -2048)}
+    tags = {"HighBit": high, "PixelPaddingValue": ("SS", -2048)}
     expected = read(written(stored, 12, HighBit=high, **window)).pixels
-    np.testing.assert_array_equal(read(written(stored, 12, **told, **window)).pixels, expected)
+    np.testing.assert_array_equal(read(written(stored, 12, **tags, **window)).pixels, expected)
 
 
 def test_what_no_pixel_has_changes_nothing() -> None:

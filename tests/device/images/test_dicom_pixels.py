@@ -242,13 +242,13 @@ def test_bytes_that_are_missing_or_too_many_in_an_8_bit_jpeg_are_told() -> None:
     picture = synthetic_radiograph(256, 3)
     frame = encoded(picture, "JPEG", quality=90)
     middle = len(frame) // 2
-    for other, told in (
+    for other, warnings in (
         (frame, ()),
         (frame + bytes(40), ()),
         (frame[:middle] + frame[middle + 200 :], (jpeg.ENDS_EARLY,)),
         (frame[:middle] + frame[middle - 200 :], (jpeg.ENDS_LATE,)),
     ):
-        assert read(compressed(picture, 8, JPEG_BASELINE, other)).warnings == told
+        assert read(compressed(picture, 8, JPEG_BASELINE, other)).warnings == warnings
 
 
 def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_not_told() -> None:
@@ -481,8 +481,8 @@ ANY_VALUE = st.one_of(
 def test_no_value_brings_a_word_of_python_to_the_user(values: dict[str, Any]) -> None:
     data = written(TWELVE[:20, :30], 12, **values)
     image = attempt(data)
-    for told in image.warnings if image else (refusal(data),):
-        assert not any(word in told for word in PYTHON)
+    for message in image.warnings if image else (refusal(data),):
+        assert not any(word in message for word in PYTHON)
 
 
 @settings(deadline=None, max_examples=80)

@@ -43,8 +43,8 @@ def test_the_entries_tell_their_bits(bits: int, called: int, syntax: str) -> Non
     image = read(written(TWELVE, 12, syntax, VOILUTSequence=[item]))
     assert np.abs(image.pixels.astype(int) - PICTURE).max() <= 1
     assert image.facts["window"] == f"VOI LUT of {bits} bits"
-    told = f"calls the entries of its VOI LUT {called} bits: they have {bits}"
-    assert image.warnings == (() if called == bits else (told,))
+    warning = f"calls the entries of its VOI LUT {called} bits: they have {bits}"
+    assert image.warnings == (() if called == bits else (warning,))
 
 
 @pytest.mark.parametrize("called", [12, 16])

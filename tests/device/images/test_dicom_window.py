@@ -76,7 +76,7 @@ def test_more_windows_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("center", "width", "told"),
+    ("center", "width", "expected"),
     [
         ("2048", "", "gives a Window Center and a Window Width that are no window"),
         ("", "4096", "gives a Window Center and a Window Width that are no window"),
@@ -85,9 +85,9 @@ def test_more_windows_are_told() -> None:
         ("NaN", "4096", "gives a Window Center and a Window Width that are no"),
     ],
 )
-def test_what_is_no_window_is_told(center: str, width: str, told: str) -> None:
+def test_what_is_no_window_is_told(center: str, width: str, expected: str) -> None:
     (warning,) = shown(written(TWELVE, 12, WindowCenter=center, WindowWidth=width))
-    assert warning.startswith(told)
+    assert warning.startswith(expected)
     assert warning.endswith("the full range was used")
 
 
@@ -174,8 +174,8 @@ def test_signed_pixels_about_0(bits: int, used: int) -> None:
     stored = (WIDE.astype(int) << (used - 8)) - (1 << used - 1)
     warnings = shown(written(stored.astype(np.int16), bits))
     half = 1 << used - 1
-    told = f"uses {used} of its {bits} bits: windowed to {-half}..{half - 1}"
-    assert warnings == (() if used == bits else (told,))
+    expected = f"uses {used} of its {bits} bits: windowed to {-half}..{half - 1}"
+    assert warnings == (() if used == bits else (expected,))
 
 
 def test_signed_pixels_in_hounsfield_units() -> None:

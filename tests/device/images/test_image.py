@@ -144,7 +144,7 @@ def test_a_faint_16_bit_picture_is_stretched_and_says_so() -> None:
 
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize(
-    ("gamma", "more", "told"),
+    ("gamma", "more", "warned"),
     [
         (100_000, b"", True),
         (180_000, b"", True),
@@ -154,12 +154,12 @@ def test_a_faint_16_bit_picture_is_stretched_and_says_so() -> None:
     ],
 )
 def test_a_png_that_viewers_show_brighter_or_darker_is_told(
-    gamma: int, more: bytes, told: bool, depth: int
+    gamma: int, more: bytes, warned: bool, depth: int
 ) -> None:
     """PNG, third edition, 11.3.2.2 and 13.13: a decoder should show it by its gAMA chunk."""
     samples = PICTURE if depth == 8 else PICTURE.astype(np.uint16) * 257
     image = read(png(samples, extra=more + png_chunk(b"gAMA", struct.pack(">I", gamma))))
-    assert [f"a gamma of {gamma / 100_000:g}" in each for each in image.warnings] == [True] * told
+    assert [f"a gamma of {gamma / 100_000:g}" in each for each in image.warnings] == [True] * warned
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
@@ -201,11 +201,11 @@ def test_a_png_whose_transfer_function_shows_other_grays_is_told(
     stored = np.array([64, 128, 192])
     values = stored if full else (stored - 16) * 255 / 219
     shown = [255 * TRANSFERS[transfer](value / 255) ** (1 / 2.2) for value in values]
-    told = bool(np.abs(shown - stored).max() > 8)
+    warned = bool(np.abs(shown - stored).max() > 8)
     samples = PICTURE if depth == 8 else PICTURE.astype(np.uint16) * 257
     said = png_chunk(b"cICP", bytes((1, transfer, 0, full)))
     image = read(png(samples, extra=said))
-    assert ["its grays are" in each for each in image.warnings] == [True] * told
+    assert ["its grays are" in each for each in image.warnings] == [True] * warned
     np.testing.assert_array_equal(image.pixels, PICTURE)
 
 
@@ -367,7 +367,7 @@ def smooth(width: int, height: int) -> np.ndarray[Any, Any]:
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "least", "scale"),
+    ("width", "height", "min_side", "scale"),
     [
         (512, 256, 32, 8),
         (512, 256, 33, 4),
@@ -379,10 +379,10 @@ def smooth(width: int, height: int) -> np.ndarray[Any, Any]:
     ],
 )
 def test_a_jpeg_is_shrunk_as_far_as_nothing_is_cut_or_missed(
-    width: int, height: int, least: int | None, scale: int
+    width: int, height: int, min_side: int | None, scale: int
 ) -> None:
     picture = smooth(width, height)
-    image = read(encoded(picture, "JPEG", quality=95), least=least)
+    image = read(encoded(picture, "JPEG", quality=95), min_side=min_side)
     assert image.pixels.shape == (height // scale, width // scale)
     assert (image.facts["width"], image.facts["height"]) == (width, height)
     assert image.facts.get("shrunk", 1) == scale
@@ -400,7 +400,7 @@ def test_every_kind_of_jpeg_can_be_shrunk(kind: str) -> None:
         "CMYK": lambda: encoded(gray.convert("RGB").convert("CMYK"), "JPEG", quality=95),
         "turned": lambda: encoded(lying(picture, 6), "JPEG", quality=95, exif=exif(b"\6")),
     }[kind]()
-    image = read(data, least=64)
+    image = read(data, min_side=64)
     assert image.pixels.shape == (64, 128)
     assert (image.facts["width"], image.facts["height"]) == (512, 256)
     assert np.abs(image.pixels - picture.reshape(64, 4, 128, 4).mean((1, 3))).max() < 4
@@ -409,25 +409,25 @@ def test_every_kind_of_jpeg_can_be_shrunk(kind: str) -> None:
 def test_only_a_jpeg_is_shrunk() -> None:
     picture = smooth(512, 256)
     for format in ("PNG", "TIFF", "BMP", "WEBP"):
-        image = read(encoded(Image.fromarray(picture), format), least=8)
+        image = read(encoded(Image.fromarray(picture), format), min_side=8)
         assert image.pixels.shape == picture.shape
         assert "shrunk" not in image.facts
 
 
-@pytest.mark.parametrize("least", [None, 64])
+@pytest.mark.parametrize("min_side", [None, 64])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_jpeg_whose_end_is_missing_is_told(
-    orientation: int, mode: str, least: int | None
+    orientation: int, mode: str, min_side: int | None
 ) -> None:
     """ITU-T T.81: its end mark may be there, as repaired and joined files have it."""
     tag = exif(bytes([orientation]))
     data = encoded(Image.fromarray(smooth(512, 256)).convert(mode), "JPEG", exif=tag)
-    assert read(data, least=least).warnings == ()
+    assert read(data, min_side=min_side).warnings == ()
     scan = data.index(b"\xff\xda") + 14
     for share in (0.2, 0.5, 0.9):
         cut = data[: scan + int(share * (len(data) - scan))] + b"\xff\xd9"
-        assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
+        assert jpeg.ENDS_EARLY in read(cut, min_side=min_side).warnings
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -441,27 +441,27 @@ BEFORE_A_GAP = 60
 """Bytes of a scan that are surely of its first rows."""
 
 
-@pytest.mark.parametrize("least", [None, 64])
+@pytest.mark.parametrize("min_side", [None, 64])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_gap_in_a_jpeg_is_told_though_it_ends_in_its_own_grays(
-    mode: str, least: int | None
+    mode: str, min_side: int | None
 ) -> None:
     """One of a part of a row leaves the end of the last row without data."""
     picture = Image.fromarray(synthetic_radiograph(512, 3)).convert(mode)
     data = encoded(picture, "JPEG", quality=90)
-    assert read(data, least=least).warnings == ()
+    assert read(data, min_side=min_side).warnings == ()
     scan = data.index(b"\xff\xda") + 14
     for share in (0.1, 0.4, 0.7):
         at = scan + BEFORE_A_GAP + int(share * (len(data) - scan))
         gap = data[:at] + data[at + 400 :]
-        assert jpeg.ENDS_EARLY in read(gap, least=least).warnings
+        assert jpeg.ENDS_EARLY in read(gap, min_side=min_side).warnings
 
 
-@pytest.mark.parametrize("least", [None, 16])
+@pytest.mark.parametrize("min_side", [None, 16])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("optimize", [False, True])
 def test_a_jpeg_of_which_a_part_is_shown_is_told(
-    optimize: bool, mode: str, least: int | None
+    optimize: bool, mode: str, min_side: int | None
 ) -> None:
     """Its header cuts rows or columns off, or bytes were put in, as on their way as text."""
     data = encoded(Image.fromarray(smooth(512, 256)).convert(mode), "JPEG", optimize=optimize)
@@ -470,10 +470,10 @@ def test_a_jpeg_of_which_a_part_is_shown_is_told(
     assert struct.unpack_from(">2H", data, height) == (256, 512)
     for at, side in ((height, 128), (height, 240), (width, 256), (width, 480)):
         cut = data[:at] + struct.pack(">H", side) + data[at + 2 :]
-        assert jpeg.ENDS_LATE in read(cut, least=least).warnings
+        assert jpeg.ENDS_LATE in read(cut, min_side=min_side).warnings
     at = scan + (len(data) - scan) // 2
     twice = data[:at] + data[scan + BEFORE_A_GAP : at] + data[at:]
-    assert jpeg.ENDS_LATE in read(twice, least=least).warnings
+    assert jpeg.ENDS_LATE in read(twice, min_side=min_side).warnings
 
 
 @pytest.mark.parametrize("behind", [b"", b"\0", bytes(9), b"\xff", b"\xff\xff\xff", b"\0\xff"])
@@ -499,20 +499,20 @@ def gray_below() -> np.ndarray[Any, Any]:
     return picture
 
 
-@pytest.mark.parametrize("least", [None, 64])
+@pytest.mark.parametrize("min_side", [None, 64])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_jpeg_that_ends_in_the_filling_gray_is_told_from_one_cut_there(
-    kind: str, mode: str, least: int | None
+    kind: str, mode: str, min_side: int | None
 ) -> None:
     picture = Image.fromarray(gray_below()).convert(mode)
     data = encoded(picture, "JPEG", **KINDS[kind])
-    assert read(data, least=least).warnings == ()
-    assert read(data[:-2] + b"\xff\xff\xff\xd9", least=least).warnings == ()
+    assert read(data, min_side=min_side).warnings == ()
+    assert read(data[:-2] + b"\xff\xff\xff\xd9", min_side=min_side).warnings == ()
     scan = data.index(b"\xff\xda") + 14
     for share in (0.5, 0.9):
         cut = data[: scan + int(share * (len(data) - scan))] + b"\xff\xd9"
-        assert jpeg.ENDS_EARLY in read(cut, least=least).warnings
+        assert jpeg.ENDS_EARLY in read(cut, min_side=min_side).warnings
 
 
 def test_a_jpeg_of_restarts_that_is_cut_between_two_of_them_is_told() -> None:
@@ -565,13 +565,13 @@ def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int, orientation: int, ti
     size = (512, 128, orientation)
     assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == ()
     cut = parts[which][: len(parts[which]) * 2 // 3]
-    for part, told in (
+    for part, warned in (
         (parts[which][:-2], (jpeg.LACKS_END,)),
         (cut, (jpeg.LACKS_END, jpeg.ENDS_EARLY)),
         (cut + b"\xff\xd9", (jpeg.ENDS_EARLY,)),
     ):
         parts[which] = part
-        assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == told
+        assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == warned
 
 
 @pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
@@ -599,9 +599,9 @@ def test_a_tiff_with_a_jpeg_that_lacks_scans_or_restart_intervals_is_told(
 def test_shrinking_forgives_neither_size_nor_damage() -> None:
     data = encoded(smooth(512, 256), "JPEG")
     with pytest.raises(ImageError, match="declares 512x256 pixels"):
-        read(data, Limits(max_pixels=512 * 256 - 1), least=8)
+        read(data, Limits(max_pixels=512 * 256 - 1), min_side=8)
     with pytest.raises(ImageError, match="damaged or truncated"):
-        read(data[: len(data) // 2], least=8)
+        read(data[: len(data) // 2], min_side=8)
 
 
 # Several pages

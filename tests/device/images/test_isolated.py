@@ -215,9 +215,9 @@ def test_it_is_no_fault_of_the_picture_where_somebody_kills_its_decoder(
     decoders.decode(GOOD, Limits())
     right = isolated._Decoder._answered
 
-    def answered(self: Any, *given: Any) -> Any:
+    def answered(self: Any, *args: Any) -> Any:
         self.process.kill()
-        return right(self, *given)
+        return right(self, *args)
 
     with monkeypatch.context() as patch:
         patch.setattr(isolated._Decoder, "_answered", answered)
@@ -254,9 +254,9 @@ def test_a_picture_in_hand_is_read_though_all_processes_are_told_to_end(
     decoders.decode(GOOD, Limits())
     right = isolated._Decoder._answered
 
-    def answered(self: Any, *given: Any) -> Any:
+    def answered(self: Any, *args: Any) -> Any:
         self.process.send_signal(number)
-        return right(self, *given)
+        return right(self, *args)
 
     monkeypatch.setattr(isolated._Decoder, "_answered", answered)
     seen = decoders.decode(taken_over("import time; time.sleep(0.3)"), Limits())
@@ -266,19 +266,19 @@ def test_a_picture_in_hand_is_read_though_all_processes_are_told_to_end(
 def test_an_answer_that_nobody_waited_for_is_nobody_elses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    another = png(255 - radiograph())
+    other = png(255 - radiograph())
     with Decoders(1, Limits(), pytest.fail) as decoders:
         decoders.decode(GOOD, Limits())
         with monkeypatch.context() as patch:
 
-            def interrupted(*given: object) -> None:
+            def interrupted(*args: object) -> None:
                 raise KeyboardInterrupt
 
             patch.setattr(isolated._Decoder, "_answered", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 decoders.decode(GOOD, Limits())
         np.testing.assert_array_equal(
-            decoders.decode(another, Limits()).pixels, decode(another, Limits()).pixels
+            decoders.decode(other, Limits()).pixels, decode(other, Limits()).pixels
         )
 
 
@@ -287,11 +287,11 @@ def test_a_kernel_without_means_is_said_once(monkeypatch: pytest.MonkeyPatch) ->
         "process.main(", "process.sandbox._restrict_files = lambda paths: False\nprocess.main("
     )
     monkeypatch.setattr(isolated, "BOOTSTRAP", without)
-    told: list[str] = []
-    with Decoders(2, Limits(), told.append) as decoders:
+    lines: list[str] = []
+    with Decoders(2, Limits(), lines.append) as decoders:
         for _ in range(3):
             decoders.decode(GOOD, Limits())
-    assert told == [
+    assert lines == [
         "isolation is incomplete, this kernel has no Landlock: what decodes pictures can read "
         "this user's files"
     ]

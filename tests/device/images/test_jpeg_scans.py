@@ -41,24 +41,24 @@ def restarts(data: bytes) -> list[int]:
     return [found.start() for found in RESTART.finditer(data)]
 
 
-@pytest.mark.parametrize("least", [None, 18])
+@pytest.mark.parametrize("min_side", [None, 18])
 @pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 7}], ids=["", "restarts"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_a_progressive_jpeg_without_one_of_its_scans_is_told(
-    mode: str, options: dict[str, int], least: int | None
+    mode: str, options: dict[str, int], min_side: int | None
 ) -> None:
     data = saved(mode, progressive=True, **options)
     assert missing(data) is None
-    whole = read(data, least=least)
+    whole = read(data, min_side=min_side)
     assert not {LACKS_SCANS, LACKS_INTERVALS} & set(whole.warnings)
     starts = scans(data)
     assert len(starts) >= 6
     for start, end in pairwise(starts):
         assert "damaged or truncated" in refusal(data[:start])
         for lacking in (data[:start] + END, data[:start] + data[end:]):
-            image = read(lacking, least=least)
+            image = read(lacking, min_side=min_side)
             assert LACKS_SCANS in image.warnings
-            if mode == "L" and least is None:
+            if mode == "L" and min_side is None:
                 assert (image.pixels != whole.pixels).any()
 
 

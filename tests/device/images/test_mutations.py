@@ -105,9 +105,9 @@ def test_a_command_that_fails_is_told_with_its_file_and_goes_on(
     """A program that does what stands in each file takes the command's place."""
     monkeypatch.setattr(mutate, "COMMAND", (sys.executable, "-c", STAND_IN))
     monkeypatch.setattr(mutate, "SECONDS", 5 if "60" in what else 60)
-    told = list(answered({"a": GOOD.encode(), "b": what.encode(), "c": GOOD.encode()}))
-    faults = [(name, outcome.fault) for name, outcome in told if outcome.fault]
-    assert {name for name, _ in told} == {"a", "b", "c"}
+    outcomes = list(answered({"a": GOOD.encode(), "b": what.encode(), "c": GOOD.encode()}))
+    faults = [(name, outcome.fault) for name, outcome in outcomes if outcome.fault]
+    assert {name for name, _ in outcomes} == {"a", "b", "c"}
     if expected is None:
         assert faults == []
         return

@@ -100,18 +100,18 @@ def test_tables_of_gray_go_before_its_curve_and_are_told() -> None:
     identity = struct.pack(">9i", *(65536 * (place % 4 == 0) for place in range(9)))
     tables = b"mft1" + bytes(4) + bytes((1, 3, 2, 0)) + identity + squares
     tables += ends + bytes(range(256)) * 3
-    for said, told in ((tables, True), (b"", False)):
+    for said, warned in ((tables, True), (b"", False)):
         icc = profile(by_gamma(0.9), b"Lab ", tables=said)
-        assert (np.abs(shown(icc) - [64, 128, 192]).max() > 8) == told
+        assert (np.abs(shown(icc) - [64, 128, 192]).max() > 8) == warned
         image = read(encoded(PICTURE, "PNG", icc_profile=icc))
-        assert image.warnings == (UNREAD,) * told
+        assert image.warnings == (UNREAD,) * warned
 
 
 @pytest.mark.parametrize("name", CURVES)
 def test_a_gray_profile_that_moves_the_grays_is_told(name: str) -> None:
-    icc, told = CURVES[name]
+    icc, warned = CURVES[name]
     moves = np.abs(shown(icc) - [64, 128, 192])
-    assert (moves.max() > 8) == told, moves
+    assert (moves.max() > 8) == warned, moves
     compressed = png_chunk(b"iCCP", b"gray\0\0" + zlib.compress(icc))
     deep = PICTURE.astype(np.uint16) * 257
     for data in (
@@ -123,7 +123,7 @@ def test_a_gray_profile_that_moves_the_grays_is_told(name: str) -> None:
         encoded(deep, "TIFF", icc_profile=icc),
     ):
         image = read(data)
-        assert image.warnings == (OTHER_TONES,) * told
+        assert image.warnings == (OTHER_TONES,) * warned
         assert np.abs(image.pixels.astype(int) - PICTURE).max() < 40  # the pixels stay
 
 

@@ -107,7 +107,7 @@ def test_a_decoder_that_begins_with_nonsense_is_no_fault_of_the_picture(
 ) -> None:
     real = isolated._Decoder._answered
     monkeypatch.setattr(
-        isolated._Decoder, "_answered", lambda self, *given: (*real(self, *given)[:4], said)
+        isolated._Decoder, "_answered", lambda self, *args: (*real(self, *args)[:4], said)
     )
     with (
         Decoders(1, Limits(), pytest.fail) as decoders,
@@ -119,7 +119,7 @@ def test_a_decoder_that_begins_with_nonsense_is_no_fault_of_the_picture(
 def test_what_a_decoder_has_no_memory_for_while_nobody_has_any(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(isolated, "want_now", lambda: "out of memory: close other programs")
+    monkeypatch.setattr(isolated, "shortage_now", lambda: "out of memory: close other programs")
     error = isolated._refusal(isolated.MEMORY, b"")
     assert type(error) is MachineError
     assert str(error) == "could not be read: out of memory: close other programs"

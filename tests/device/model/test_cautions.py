@@ -20,12 +20,12 @@ def point(found: tuple[Any, Any], normal: tuple[Any, Any]) -> Any:
 
 def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
-    told = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
-    assert told.flagged == (
+    cautions = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
+    assert cautions.flagged == (
         "'flagged' does not mean ill: where 1 image in 10 is not normal, of 100 flags of any "
         "probability 31 are right on validation images, 12 on test images"
     )
-    assert told.clear == (
+    assert cautions.clear == (
         "'not flagged' does not mean normal: of 100 images that are not normal 60 are missed on "
         "validation images, 38 on test images"
     )
@@ -38,14 +38,14 @@ def marks(right: float, wrong: float, of_normal: float) -> Any:
 def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() -> None:
     """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
-    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
+    cautions = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
     worth = (
         "of 100 raised findings of any probability 9 are right on validation images, 4 on test "
         "images"
     )
-    assert told.under(flagged=True, raised=True) == f"{told.flagged}; {worth}"
-    assert told.under(flagged=False, raised=True) == (
-        f"{told.clear}; where 1 image in 10 is not normal, {worth}"
+    assert cautions.under(flagged=True, raised=True) == f"{cautions.flagged}; {worth}"
+    assert cautions.under(flagged=False, raised=True) == (
+        f"{cautions.clear}; where 1 image in 10 is not normal, {worth}"
     )
 
 
@@ -61,11 +61,11 @@ def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> No
 
 
 def test_a_good_point_is_told_as_good() -> None:
-    told = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
-    assert told.flagged.endswith(
+    cautions = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
+    assert cautions.flagged.endswith(
         "of 100 flags of any probability 91 are right on validation images, 84 on test images"
     )
-    assert told.clear.endswith("5 are missed on validation images, 7 on test images")
+    assert cautions.clear.endswith("5 are missed on validation images, 7 on test images")
     alike = Cautions.of(point((0.8, 0.8), (0.9, 0.9)))
     assert alike.flagged.endswith(
         "of 100 flags of any probability 47 are right on validation and on test images"
@@ -84,8 +84,8 @@ def test_a_good_point_is_told_as_good() -> None:
 def test_no_rounding_makes_none_of_some_or_all_of_most(
     found: tuple[float, float], said: str
 ) -> None:
-    told = Cautions.of(point(found, (0.9, 0.9)))
-    assert told.clear == f"{NOT_NORMAL}: of 100 images that are not normal {said}"
+    cautions = Cautions.of(point(found, (0.9, 0.9)))
+    assert cautions.clear == f"{NOT_NORMAL}: of 100 images that are not normal {said}"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -115,9 +115,9 @@ class Place:
 
 def test_a_site_s_own_predictive_values_go_first() -> None:
     here: Any = Place((0.31, 0.25, 0.38), (0.9, 0.85, 0.92))
-    told = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
-    assert told.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
-    assert told.clear == (
+    cautions = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
+    assert cautions.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
+    assert cautions.clear == (
         f"{NOT_NORMAL}: at this site 8 to 15 of 100 that are not flagged are not normal"
     )
     unknown: Any = Place((None, None, None), (0.9, None, None))

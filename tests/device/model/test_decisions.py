@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_app.core.errors import UsageError
-from edge_app.model.decisions import Decisions, Finding, mark, marked, told
+from edge_app.model.decisions import Decisions, Finding, mark, marked, reported
 from edge_app.model.labels import FINDING, NORMAL, Label, Labels
 from edge_app.model.manifest_types import Manifest
 from edge_app.model.operating_points import chosen
@@ -162,6 +162,6 @@ def test_the_normal_label_is_undecided_where_the_image_as_a_whole_is_decided() -
     normal = Finding("No Finding", 0.0, 0.6, 0.5, True, "normal")
     for flagged in (True, False):
         whole = Overall(0.4, None, None, 0.5, flagged)
-        assert told([bears, normal], whole) == (bears, normal._replace(above=None))
+        assert reported([bears, normal], whole) == (bears, normal._replace(above=None))
     for undecided in (None, Overall(0.4, None, None, None, None)):
-        assert told([bears, normal], undecided) == (bears, normal)
+        assert reported([bears, normal], undecided) == (bears, normal)

@@ -200,23 +200,23 @@ RECTANGLES = st.sampled_from([(28, 28), (48, 64), (64, 48), (32, 96)])
 @example((48, 64), (48, 64), 0)
 @example((64, 1), (32, 96), 0)
 def test_padding_and_cropping_are_pillows(
-    shape: tuple[int, int], wanted: tuple[int, int], seed: int
+    shape: tuple[int, int], target: tuple[int, int], seed: int
 ) -> None:
     pixels = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    size, method = wanted[::-1], Image.Resampling.BILINEAR
+    size, method = target[::-1], Image.Resampling.BILINEAR
     cropped = ImageOps.fit(Image.fromarray(pixels), size, method)
     np.testing.assert_allclose(
-        resize(pixels, InputSpec(*wanted, resize=CROP)).astype(int),
+        resize(pixels, InputSpec(*target, resize=CROP)).astype(int),
         np.asarray(cropped).astype(int),
         atol=1,
     )
     if min(ImageOps.contain(Image.fromarray(pixels), size, method).size):
         padded = ImageOps.pad(Image.fromarray(pixels), size, method)
         np.testing.assert_array_equal(
-            resize(pixels, InputSpec(*wanted, resize=PAD)), np.asarray(padded)
+            resize(pixels, InputSpec(*target, resize=PAD)), np.asarray(padded)
         )
     else:  # a side is shrunk to nothing there; here a line of pixels remains
-        assert resize(pixels, InputSpec(*wanted, resize=PAD)).shape == wanted
+        assert resize(pixels, InputSpec(*target, resize=PAD)).shape == target
 
 
 def test_what_is_seen_of_a_picture_follows_the_resize_rule() -> None:

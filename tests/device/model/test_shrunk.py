@@ -39,8 +39,8 @@ def jpeg(pixels: np.ndarray, side: int, quality: int, seed: int) -> bytes:
 
 def moved(classifier: Classifier, data: bytes) -> tuple[float, float]:
     """Largest difference of a score, mean squared one of the logits: shrunk against whole."""
-    least = classifier.model.input_spec.least
-    shrunk = read_image(io.BytesIO(data), least=least)
+    min_side = classifier.model.input_spec.min_side
+    shrunk = read_image(io.BytesIO(data), min_side=min_side)
     assert shrunk.facts["shrunk"] > 1
     whole, less = (scores(classifier, image) for image in (read_image(io.BytesIO(data)), shrunk))
     squared = ((whole[1] - less[1]) ** 2).mean()

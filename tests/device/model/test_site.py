@@ -222,8 +222,8 @@ def test_the_csv_has_predictive_values_in_the_order_of_what_is_above(
 ) -> None:
     ask = ("classify", "--model", "cxr-cnn28", "--csv", picture, "--site")
     (row,) = csv.DictReader(run(*ask, eager).stdout.splitlines())
-    told = dict(zip(row["above"].split("|"), row["above_ppv"].split("|"), strict=True))
-    assert {label: ppv for label, ppv in told.items() if ppv} == {
+    values = dict(zip(row["above"].split("|"), row["above_ppv"].split("|"), strict=True))
+    assert {label: ppv for label, ppv in values.items() if ppv} == {
         "Mass": "0.250000",
         "Edema": "0.500000",
     }
@@ -289,7 +289,7 @@ def test_one_of_an_earlier_version_is_that_of_a_network_unless_it_was_imported(
 
 
 def test_a_report_of_the_same_network_that_scored_otherwise_calibrates_nothing() -> None:
-    given = report(evaluated())
-    given.content["model"]["scoring"] = packaged(input=OTHERWISE).scoring
+    source = report(evaluated())
+    source.content["model"]["scoring"] = packaged(input=OTHERWISE).scoring
     with pytest.raises(ReportError, match="packaged otherwise"):
-        pooled([given], model())
+        pooled([source], model())

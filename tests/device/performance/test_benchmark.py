@@ -120,7 +120,7 @@ class Unread:
 def test_neither_result_nor_picture_is_lost_with_the_other(
     run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(result, "measure", lambda *given, **more: measured(1))
+    monkeypatch.setattr(result, "measure", lambda *args, **more: measured(1))
     folder, drawn = tmp_path / "folder.svg", tmp_path / "drawn.svg"
     folder.mkdir()
     line = ["benchmark", "--json", "-m", "cxr-cnn28", str(small), "--plot"]

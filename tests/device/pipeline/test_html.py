@@ -161,8 +161,8 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
     (file,) = (tmp_path / "maps").iterdir()
     with Image.open(file) as drawn:
         np.testing.assert_array_equal(np.asarray(overlaid), np.asarray(drawn)[:512])
-    with Image.open(picture) as given:
-        apart = np.asarray(plain.resize(given.size)).astype(int) - np.asarray(given)
+    with Image.open(picture) as original:
+        apart = np.asarray(plain.resize(original.size)).astype(int) - np.asarray(original)
     assert np.abs(apart).mean() < 2
     assert "3 of 14 findings shown: what is raised" in page.text
     assert "this map shows no place" in page.text
@@ -233,7 +233,7 @@ def test_a_model_without_a_map_has_a_page_without_heatmaps(
 def test_a_page_holds_so_many_images_and_says_of_how_many_it_does_not(
     run: Run, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(html, "MOST", 2)
+    monkeypatch.setattr(html, "MAX_PICTURES", 2)
     done = run("classify", folder, "--html", tmp_path / "out.html")
     page = Page(tmp_path / "out.html")
     assert "1 more images have no place on this page: it shows the first 2." in page.texts
@@ -255,8 +255,8 @@ def test_the_page_of_a_batch_that_was_broken_off_says_so(
 ) -> None:
     answer = html.HtmlWriter.answer
 
-    def broken_off(self: html.HtmlWriter, *given: Any) -> None:
-        answer(self, *given)
+    def broken_off(self: html.HtmlWriter, *args: Any) -> None:
+        answer(self, *args)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(html.HtmlWriter, "answer", broken_off)

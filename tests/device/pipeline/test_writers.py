@@ -48,12 +48,12 @@ def test_a_csv_of_files_named_as_formulas_has_none(run: Run, picture: Path, tmp_
     for name in names:
         shutil.copy(picture, folder / name)
     (folder / "=broken.png").write_bytes(b"no image")
-    given = [name for name in [*names, "=broken.png"] if not name.startswith("-")]
-    done = run("classify", "--csv", *given, cwd=folder)
+    sources = [name for name in [*names, "=broken.png"] if not name.startswith("-")]
+    done = run("classify", "--csv", *sources, cwd=folder)
     rows = list(csv.reader(io.StringIO(done.stdout)))
-    assert len(rows) == 1 + len(given)
+    assert len(rows) == 1 + len(sources)
     assert not [each for row in rows for each in row if each.startswith(("=", "+", "-", "@"))]
-    assert [row[0] for row in rows[1:]] == [f"./{name}" for name in given]
+    assert [row[0] for row in rows[1:]] == [f"./{name}" for name in sources]
     assert all((folder / row[0]).is_file() for row in rows[1:])
 
 
@@ -78,9 +78,9 @@ def test_a_csv_says_by_what_an_image_is_flagged_and_what_that_is_worth(
 ) -> None:
     """As the table and JSON do: who has a `flagged` alone takes it for a diagnosis."""
     (tmp_path / "broken.png").write_bytes(b"no image")
-    given = (picture, tmp_path / "broken.png")
+    sources = (picture, tmp_path / "broken.png")
     for point in ("screening", "one-in-ten"):
-        ask = ("classify", *given, "--operating-point", point)
+        ask = ("classify", *sources, "--operating-point", point)
         row, refused = csv.DictReader(io.StringIO(run(*ask, "--csv").stdout))
         answer = json.loads(run(*ask, "--json").stdout.splitlines()[0])
         whole = answer["overall"]
@@ -121,9 +121,9 @@ def test_a_picture_smaller_than_the_networks_input_is_reported(
 ) -> None:
     """128x128 is what cxr-lite0-128 sees, 28x28 what cxr-cnn28 does."""
     small, enough = tmp_path / "small.png", tmp_path / "enough.png"
-    with Image.open(picture) as given:
-        given.resize((128, 127)).save(small)
-        given.resize((128, 128)).save(enough)
+    with Image.open(picture) as original:
+        original.resize((128, 127)).save(small)
+        original.resize((128, 128)).save(enough)
     said = "is 128x127: smaller than the 128x128 that the network sees: small findings are missed"
     ask = ("classify", "--model", "cxr-lite0-128")
     page = tmp_path / "page.html"

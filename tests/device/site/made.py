@@ -43,11 +43,11 @@ def evaluated(
     )
 
 
-def report(given: Evaluated, sha256: str | None = None, of: ModelFile | None = None) -> Report:
+def report(evaluation: Evaluated, sha256: str | None = None, of: ModelFile | None = None) -> Report:
     of = of or model()
     manifest = of.manifest
     return build(
-        given,
+        evaluation,
         labels=of.labels,
         head=of.head,
         model={
@@ -66,12 +66,12 @@ def report(given: Evaluated, sha256: str | None = None, of: ModelFile | None = N
     )
 
 
-def written(folder: Path, given: Evaluated | None = None, name: str = "report.json") -> Path:
+def written(folder: Path, evaluation: Evaluated | None = None, name: str = "report.json") -> Path:
     """A report's file."""
     from edge_app.evaluation.report import write
 
     path = folder / name
-    write(report(given if given is not None else evaluated()), path)
+    write(report(evaluation if evaluation is not None else evaluated()), path)
     return path
 
 

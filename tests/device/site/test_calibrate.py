@@ -29,16 +29,16 @@ ONE_IN_TEN = Target("false-alarms", 10)
 
 
 def made(
-    given: Evaluated, aim: Target = ONE_IN_TEN, prevalence: float | None = None
+    answers: Evaluated, aim: Target = ONE_IN_TEN, prevalence: float | None = None
 ) -> SiteDocument:
-    return calibrate(pooled([report(given)], model()), model(), aim, prevalence)
+    return calibrate(pooled([report(answers)], model()), model(), aim, prevalence)
 
 
-def decided(site: SiteDocument, given: Evaluated) -> tuple[np.ndarray, np.ndarray]:
+def decided(site: SiteDocument, answers: Evaluated) -> tuple[np.ndarray, np.ndarray]:
     """What a device with this site file says of images: probabilities, and which are flagged."""
     at_site = Site(Path("site.json"), site).applied(model())
     manifest = at_site.manifest
-    scores = calibrated(given.logits, manifest["calibration"], at_site.head)
+    scores = calibrated(answers.logits, manifest["calibration"], at_site.head)
     score = OverallScore.of(manifest, at_site.labels)
     assert score
     probability = score.probability(scores)
@@ -46,8 +46,8 @@ def decided(site: SiteDocument, given: Evaluated) -> tuple[np.ndarray, np.ndarra
     return probability, probability >= overall["operating_points"]["site"]["threshold"]
 
 
-def bearing(given: Evaluated) -> np.ndarray:
-    return given.targets[:, model().labels.findings].any(axis=1)
+def bearing(answers: Evaluated) -> np.ndarray:
+    return answers.targets[:, model().labels.findings].any(axis=1)
 
 
 @pytest.mark.parametrize("shift", [-2.0, 0.0, 3.0])
@@ -83,11 +83,11 @@ def test_other_patients_get_what_was_promised(aim: Target) -> None:
 
 
 def test_a_cost_ratio_flags_where_that_costs_least() -> None:
-    given = evaluated(2000, seed=5)
-    site = made(given, Target("cost-ratio", 4))
+    answers = evaluated(2000, seed=5)
+    site = made(answers, Target("cost-ratio", 4))
     assert site["overall"]["threshold"] == 0.2
-    probability, flagged = decided(site, given)
-    truth = bearing(given)
+    probability, flagged = decided(site, answers)
+    truth = bearing(answers)
 
     def cost(flagged: np.ndarray) -> float:
         return float(4 * (truth & ~flagged).sum() + (~truth & flagged).sum())
@@ -98,44 +98,44 @@ def test_a_cost_ratio_flags_where_that_costs_least() -> None:
 
 def test_only_a_finding_that_was_calibrated_here_bounds_the_image() -> None:
     """A Hernia that nobody of the site bore says what it likes where exposures differ."""
-    given = evaluated(seed=1)
+    answers = evaluated(seed=1)
     labels = model().labels
-    site = made(replace(given, logits=given.logits + 3))
+    site = made(replace(answers, logits=answers.logits + 3))
     effusion, hernia = labels.names.index("Effusion"), labels.names.index("Hernia")
     assert site["decisions"]["overall"]["bounded_by"] == [effusion]
     logits = np.zeros((1, len(labels)), np.float32)
     logits[0, [hernia, labels.names.index("No Finding")]] = 9, 6
-    probability, _ = decided(site, replace(given, logits=logits))
+    probability, _ = decided(site, replace(answers, logits=logits))
     assert probability < 0.5
     logits[0, effusion] = 9
-    probability, _ = decided(site, replace(given, logits=logits))
+    probability, _ = decided(site, replace(answers, logits=logits))
     assert probability > 0.9
 
 
 def test_too_few_patients_are_counted_and_enough_are_named() -> None:
-    given = evaluated(100, prevalence=0.12)
-    patients = len(np.unique(given.patients[bearing(given)]))
+    answers = evaluated(100, prevalence=0.12)
+    patients = len(np.unique(answers.patients[bearing(answers)]))
     with pytest.raises(TooFewError) as refused:
-        made(given, Target("sensitivity", 0.95))
+        made(answers, Target("sensitivity", 0.95))
     assert refused.value.there == patients < refused.value.needed
     assert f"{patients} patients have images with a finding, and 61 would do" in str(refused.value)
-    assert made(given, ONE_IN_TEN)["overall"]["specificity"]["value"] >= 0.9
+    assert made(answers, ONE_IN_TEN)["overall"]["specificity"]["value"] >= 0.9
 
 
 def exclusive(patients: int, prevalence: float, seed: int) -> Evaluated:
     """One of Healthy, Bacterial and Viral each; logits that a site's exposures have moved."""
     generator = np.random.default_rng(seed)
-    borne = np.where(
+    present = np.where(
         generator.random(patients) < prevalence, generator.choice((1, 1, 2), patients), 0
     )
-    targets = np.eye(3, dtype=np.uint8)[borne]
+    targets = np.eye(3, dtype=np.uint8)[present]
     logits = 3 * targets + generator.normal(0, 1.5, targets.shape) + (4, 0, 1)
     each = np.array([f"{place:06d}" for place in range(patients)])
     return Evaluated(each, each, targets, logits.astype(np.float32))
 
 
-def of_exclusive(given: Evaluated, prevalence: float | None = None) -> SiteDocument:
-    return calibrate(pooled([report(given, of=THREE)], THREE), THREE, ONE_IN_TEN, prevalence)
+def of_exclusive(answers: Evaluated, prevalence: float | None = None) -> SiteDocument:
+    return calibrate(pooled([report(answers, of=THREE)], THREE), THREE, ONE_IN_TEN, prevalence)
 
 
 @pytest.mark.parametrize("prevalence", [None, 0.05])
@@ -155,11 +155,11 @@ def test_exclusive_labels_are_calibrated_together(prevalence: float | None) -> N
 
 def test_what_is_not_calibrated_moves_to_a_stated_prevalence_with_what_is_usual() -> None:
     """Otherwise every image would have twice as much of it as is usual there."""
-    given = exclusive(200, 0.5, seed=3)
-    few = np.flatnonzero(given.targets[:, 2])
+    answers = exclusive(200, 0.5, seed=3)
+    few = np.flatnonzero(answers.targets[:, 2])
     kept = np.delete(np.arange(200), few)
     some = Evaluated(
-        *(given.images[kept], given.patients[kept], given.targets[kept], given.logits[kept])
+        *(answers.images[kept], answers.patients[kept], answers.targets[kept], answers.logits[kept])
     )
     as_counted, as_stated = of_exclusive(some), of_exclusive(some, 0.05)
     assert {row["recalibrated"] for row in as_stated["labels"]} == {"nothing"}
@@ -175,10 +175,10 @@ def test_what_is_not_calibrated_moves_to_a_stated_prevalence_with_what_is_usual(
 
 
 def test_a_finding_of_too_few_patients_moves_as_what_is_usual_does() -> None:
-    given = evaluated(600, 0.33, seed=6, per_patient=1)
+    answers = evaluated(600, 0.33, seed=6, per_patient=1)
     hernia, nodule = map(model().labels.names.index, ("Hernia", "Nodule"))
-    given.targets[np.flatnonzero(bearing(given))[:8], hernia] = 1
-    site = made(given, prevalence=0.05)
+    answers.targets[np.flatnonzero(bearing(answers))[:8], hernia] = 1
+    site = made(answers, prevalence=0.05)
     assert site["labels"][hernia]["recalibrated"] == "nothing"
     decisions, known = site["decisions"], model().manifest["calibration"]
     there, here = 8 / 600, decisions["prevalence"][hernia]
@@ -201,11 +201,11 @@ def test_scores_of_1_that_no_threshold_leaves_out_are_refused_in_words() -> None
 
 
 def test_a_label_of_too_few_patients_has_no_threshold_and_keeps_its_calibration() -> None:
-    given = evaluated()
+    answers = evaluated()
     channel = model().labels.names.index("Hernia")
-    targets = given.targets.copy()
+    targets = answers.targets.copy()
     targets[np.flatnonzero(targets[:, model().labels.names.index("Effusion")])[:4], channel] = 1
-    site = made(replace(given, targets=targets), Target("sensitivity", 0.9))
+    site = made(replace(answers, targets=targets), Target("sensitivity", 0.9))
     row = site["labels"][channel]
     assert row["recalibrated"] == "nothing"
     assert row["performance"] is None
@@ -237,9 +237,9 @@ def test_what_flagged_means_at_a_stated_prevalence() -> None:
 def test_whose_images_a_labels_threshold_keeps_its_target_among_is_said() -> None:
     enriched = two_findings(400, 0.5, seed=1)
     said = "keeps the target among this set's images"
-    for told in (summary, page):
-        assert said not in told(made(enriched))
-        assert said in told(made(enriched, prevalence=0.05)).replace("&#x27;", "'")
+    for text in (summary, page):
+        assert said not in text(made(enriched))
+        assert said in text(made(enriched, prevalence=0.05)).replace("&#x27;", "'")
 
 
 def two_findings(patients: int, prevalence: float, seed: int) -> Evaluated:
@@ -285,10 +285,10 @@ def test_a_finding_is_worth_in_routine_what_the_file_says_though_the_set_was_enr
 
 
 def test_yield_and_predictive_values_are_those_of_the_flagged_images() -> None:
-    given = evaluated(seed=8)
-    site = made(given)
-    _, flagged = decided(site, given)
-    truth, overall = bearing(given), site["overall"]
+    answers = evaluated(seed=8)
+    site = made(answers)
+    _, flagged = decided(site, answers)
+    truth, overall = bearing(answers), site["overall"]
     assert overall["ppv"]["value"] == pytest.approx(truth[flagged].mean(), abs=1e-6)
     assert overall["npv"]["value"] == pytest.approx((~truth[~flagged]).mean(), abs=1e-6)
     counts = {"flagged": flagged, "found": flagged & truth, "missed": truth & ~flagged}
@@ -298,11 +298,11 @@ def test_yield_and_predictive_values_are_those_of_the_flagged_images() -> None:
 
 def test_images_of_a_patient_widen_the_intervals() -> None:
     """The same images, said to be of 40 patients."""
-    given = evaluated(400, per_patient=1)
-    order = np.argsort(given.logits[:, model().labels.names.index("Effusion")])
+    answers = evaluated(400, per_patient=1)
+    order = np.argsort(answers.logits[:, model().labels.names.index("Effusion")])
     of = np.empty(len(order), int)
     of[order] = np.arange(len(order)) // 10
-    alike = replace(given, patients=np.array([f"p{each}" for each in of]))
+    alike = replace(answers, patients=np.array([f"p{each}" for each in of]))
 
     def width(site: SiteDocument) -> float:
         prevalence = site["prevalence"]
@@ -311,23 +311,25 @@ def test_images_of_a_patient_widen_the_intervals() -> None:
         return prevalence["high"] - prevalence["low"]
 
     assert width(made(alike, Target("cost-ratio", 2))) > 1.5 * width(
-        made(given, Target("cost-ratio", 2))
+        made(answers, Target("cost-ratio", 2))
     )
 
 
 def test_labels_that_the_scores_do_not_know_are_refused() -> None:
-    given = evaluated()
-    wrong = replace(given, logits=-given.logits)
+    answers = evaluated()
+    wrong = replace(answers, logits=-answers.logits)
     with pytest.raises(DatasetError, match="are these the right labels"):
         made(wrong)
 
 
 def test_scores_that_part_the_images_entirely_are_not_called_wrong_labels() -> None:
-    given = evaluated(60)
-    sign = np.where(bearing(given), 1, -1)[:, np.newaxis]
-    parted = replace(given, logits=given.logits.copy())
+    answers = evaluated(60)
+    sign = np.where(bearing(answers), 1, -1)[:, np.newaxis]
+    parted = replace(answers, logits=answers.logits.copy())
     effusion, normal = map(model().labels.names.index, ("Effusion", "No Finding"))
-    parted.logits[:, [effusion, normal]] = sign * (5, -5) + given.logits[:, [effusion, normal]] / 9
+    parted.logits[:, [effusion, normal]] = (
+        sign * (5, -5) + answers.logits[:, [effusion, normal]] / 9
+    )
     with pytest.raises(DatasetError, match="higher than every normal one"):
         made(parted, Target("cost-ratio", 2))
 
@@ -345,21 +347,21 @@ def test_several_reports_are_one_set_and_none_counts_twice() -> None:
 
 
 def test_groups_are_told_where_ten_patients_are_in_them() -> None:
-    given = evaluated(300)
+    answers = evaluated(300)
     about = {
         str(image): {"sex": "F" if index % 2 else "M", "age": f"{index % 100:03d}Y"}
-        for index, image in enumerate(given.images)
+        for index, image in enumerate(answers.images)
     }
-    about[str(given.images[0])]["sex"] = "unheard of"
-    labelled = pooled([report(given)], model())
+    about[str(answers.images[0])]["sex"] = "unheard of"
+    labelled = pooled([report(answers)], model())
     members = groups(about, labelled.images)
     site = calibrate(labelled, model(), ONE_IN_TEN, None, members)
-    told = {(group["by"], group["name"]): group["images"] for group in site["groups"]}
-    assert told.keys() == {
+    counts = {(group["by"], group["name"]): group["images"] for group in site["groups"]}
+    assert counts.keys() == {
         ("sex", "F"), ("sex", "M"),
         ("age", "under 40"), ("age", "40 to 59"), ("age", "60 and over"),
     }  # fmt: skip
-    assert told["sex", "F"] == 450
+    assert counts["sex", "F"] == 450
 
 
 def test_one_target_at_a_time_and_none_that_cannot_be() -> None:
@@ -376,11 +378,11 @@ def test_the_same_network_under_other_labels_is_another_model() -> None:
     first, second, *others = model().manifest["labels"]
     relabelled = model().replace(manifest={**model().manifest, "labels": [second, first, *others]})
     assert relabelled.sha256 == model().sha256
-    given = evaluated()
+    answers = evaluated()
     with pytest.raises(ReportError, match="another order"):
-        pooled([report(given)], relabelled)
+        pooled([report(answers)], relabelled)
     with pytest.raises(ModelError, match="another order"):
-        Site(Path("site.json"), made(given)).applied(relabelled)
+        Site(Path("site.json"), made(answers)).applied(relabelled)
 
 
 def test_no_rounding_says_that_nothing_is_missed() -> None:

@@ -26,8 +26,8 @@ def test_from_a_report_to_a_decision(run: Run, tmp_path: Path, picture: Path) ->
     assert f"site file {site.digest[:16]}" in done.stderr
     assert "target: at most 1 in 10 normal images is flagged (95 % certain)" in done.stdout
     assert "1,000 images" in done.stdout
-    told = json.loads(run("classify", "--json", "--site", place, picture).stdout)
-    assert told["overall"]["threshold"] == round(site.content["overall"]["threshold"], 6)
+    answer = json.loads(run("classify", "--json", "--site", place, picture).stdout)
+    assert answer["overall"]["threshold"] == round(site.content["overall"]["threshold"], 6)
     assert site.digest[:16] in page.read_text()
     found = site.content["overall"]["ppv"]["value"]
     assert found is not None

@@ -35,10 +35,10 @@ def site_of(seed: int = 0, patients: int = 800) -> Site:
 
 def period(site: Site | None, patients: int = 700, seed: int = 9, **changes: float) -> Period:
     """What `classify` would answer of other patients; `shift` is what their logits are off."""
-    given = evaluated(patients, changes.get("prevalence", 0.3), seed=seed)
+    answers = evaluated(patients, changes.get("prevalence", 0.3), seed=seed)
     at = site.applied(model()) if site else model()
     shift = np.float32(changes.get("shift", 0))
-    scores = calibrated(given.logits + shift, at.manifest["calibration"], at.head)
+    scores = calibrated(answers.logits + shift, at.manifest["calibration"], at.head)
     score = OverallScore.of(at.manifest, at.labels)
     assert score
     probability = score.probability(scores)
@@ -71,8 +71,8 @@ def test_other_patients_of_the_same_site_are_no_change() -> None:
 
 def test_more_patients_with_a_finding_are_a_change() -> None:
     site = site_of()
-    told = verdicts(drift(period(site, prevalence=0.6), model(), site, 12))
-    assert told[drifting.SCORES] == told[drifting.FLAGGED] == told["Effusion"] == CHANGED
+    found = verdicts(drift(period(site, prevalence=0.6), model(), site, 12))
+    assert found[drifting.SCORES] == found[drifting.FLAGGED] == found["Effusion"] == CHANGED
 
 
 def test_pictures_that_the_input_check_withholds_more_often_are_a_change() -> None:
@@ -114,9 +114,9 @@ def test_who_looks_more_often_needs_more_images() -> None:
 
 def test_without_a_site_file_the_models_own_rates_are_the_reference() -> None:
     found = drift(period(None, 2000, prevalence=0.95), model(), None, 12)
-    told = verdicts(found)
-    assert drifting.SCORES not in told  # their distribution is not in the model file
-    assert told[drifting.OVERALL] == CHANGED
+    changes = verdicts(found)
+    assert drifting.SCORES not in changes  # their distribution is not in the model file
+    assert changes[drifting.OVERALL] == CHANGED
     assert "< 1e-15  changed" in drifting.summary(found)  # and not 0, which it is not
 
 
@@ -125,7 +125,7 @@ def test_the_models_own_rates_are_no_better_known_than_its_images_tell() -> None
     nothing changed. At one look at 5 % told of a change."""
     manifest, labels = model().manifest, model().labels
     rates = np.append(np.linspace(0.0008, 0.03, len(labels) - 1), 0.6)
-    generator, told = np.random.default_rng(3), 0
+    generator, count = np.random.default_rng(3), 0
     for _ in range(60):
         seen = generator.binomial(2238, rates) / 2238
         overall = {**manifest["overall"], "usually": float(generator.binomial(2238, 0.4) / 2238)}
@@ -141,8 +141,8 @@ def test_the_models_own_rates_are_no_better_known_than_its_images_tell() -> None
         answers = Period(
             model().sha256, None, probability, np.empty(0, bool), later, generator.poisson(20), 0
         )
-        told += drift(answers, made, None, 1)["verdict"] == CHANGED
-    assert told <= 6
+        count += drift(answers, made, None, 1)["verdict"] == CHANGED
+    assert count <= 6
 
 
 def test_what_is_far_off_and_not_sure_is_not_as_before() -> None:
@@ -152,10 +152,10 @@ def test_what_is_far_off_and_not_sure_is_not_as_before() -> None:
     answers = period(site, 300)
     flagged = np.arange(len(answers.flagged)) < 0.75 * before * len(answers.flagged)
     found = drift(answers._replace(flagged=flagged), model(), site, 12)
-    (told,) = (each for each in found["quantities"] if each["name"] == drifting.FLAGGED)
-    assert told["needed"] < len(flagged)
-    assert 0.05 / 12 / 18 < told["probability"] < 0.05
-    assert told["verdict"] == UNSURE
+    (quantity,) = (each for each in found["quantities"] if each["name"] == drifting.FLAGGED)
+    assert quantity["needed"] < len(flagged)
+    assert 0.05 / 12 / 18 < quantity["probability"] < 0.05
+    assert quantity["verdict"] == UNSURE
     assert f"{drifting.FLAGGED} " in drifting.summary(found)
     assert "not sure: off by a factor of 1.25 or more" in drifting.summary(found)
     assert found["verdict"] == AS_BEFORE
@@ -165,12 +165,12 @@ def test_what_is_far_off_and_not_sure_is_not_as_before() -> None:
 
 def test_flagged_images_are_compared_with_the_rate_of_their_own_operating_point() -> None:
     overall = model().manifest["overall"]
-    told = period(None, 2000)
+    answers = period(None, 2000)
     for name, point in overall["operating_points"].items():
         usually = overall["usually"]
         rate = usually * point["sensitivity"] + (1 - usually) * (1 - point["specificity"])
-        flagged = np.arange(len(told.flagged)) < rate * len(told.flagged)
-        found = drift(told._replace(flagged=flagged, point=name), model(), None, 12)
+        flagged = np.arange(len(answers.flagged)) < rate * len(answers.flagged)
+        found = drift(answers._replace(flagged=flagged, point=name), model(), None, 12)
         assert verdicts(found)[drifting.FLAGGED] == AS_BEFORE, name
 
 
@@ -180,8 +180,8 @@ def test_answers_of_several_operating_points_are_refused(
     places = []
     for point in ("one-in-ten", "screening"):
         places.append(tmp_path / point)
-        asked = ("classify", "--json", "--operating-point", point, picture)
-        places[-1].write_text(run(*asked).stdout)
+        command = ("classify", "--json", "--operating-point", point, picture)
+        places[-1].write_text(run(*command).stdout)
     assert read(places[:1], ["Mass"], DEFAULT).point == "one-in-ten"
     with pytest.raises(ReportError, match="several operating points"):
         read(places, ["Mass"], DEFAULT)
@@ -239,8 +239,8 @@ def test_answers_of_before_an_upgrade_of_the_input_check_are_left_out_and_counte
         "left out: 3 answers of another model file of the same network, whose input check or "
         "calibration may be another; 1 of another network"
     )
-    told = json.loads(run("drift", before, since, "--model", "cxr-cnn28", "--json").stdout)
-    assert [each["answers"] for each in told["left_out"]] == [3]
+    report = json.loads(run("drift", before, since, "--model", "cxr-cnn28", "--json").stdout)
+    assert [each["answers"] for each in report["left_out"]] == [3]
     alone = run("drift", before, "--model", "cxr-cnn28")
     assert alone.returncode == 3
     assert "before: of its answers none counts: 3 answers of another model file" in alone.stderr
@@ -289,19 +289,19 @@ def test_the_index_is_0_for_the_same_and_grows_with_the_shift() -> None:
 def test_the_test_keeps_its_level() -> None:
     """Of 1,000 pairs of samples of one distribution, those told apart at the level 0.05."""
     generator = np.random.default_rng(1)
-    told = 0
+    alarms = 0
     for _ in range(1000):
         before, now = generator.normal(size=(2, 300))
         quantiles = np.quantile(before, np.linspace(0, 1, 101))
-        told += kolmogorov(quantiles, now, 300, 300) < 0.05
-    assert 15 <= told <= 65
+        alarms += kolmogorov(quantiles, now, 300, 300) < 0.05
+    assert 15 <= alarms <= 65
 
 
 def test_the_test_keeps_its_level_where_many_images_have_the_same_score() -> None:
     """As of outputs in int8."""
     generator = np.random.default_rng(2)
 
-    def told(now: float, pairs: int) -> int:
+    def alarms(now: float, pairs: int) -> int:
         found = 0
         for _ in range(pairs):
             before, later = generator.normal(size=(2, 1000)) + [[0], [now]]
@@ -309,8 +309,8 @@ def test_the_test_keeps_its_level_where_many_images_have_the_same_score() -> Non
             found += kolmogorov(quantiles, np.round(later, 1), 1000, 1000) < 0.05
         return found
 
-    assert told(0, 500) <= 30
-    assert told(0.3, 20) == 20
+    assert alarms(0, 500) <= 30
+    assert alarms(0.3, 20) == 20
 
 
 def test_a_doubled_mean_is_seen_with_the_images_that_would_do() -> None:
@@ -376,7 +376,7 @@ def test_the_command_ends_with_5_for_a_change_and_3_where_nothing_can_be_said(
     (tmp_path / "site.json").write_text(json.dumps(site.content))
     names = [model().labels[channel].name for channel in model().labels.findings]
 
-    def told(answers: Period) -> int:
+    def exit_code(answers: Period) -> int:
         with (tmp_path / "answers.csv").open("w", newline="") as file:
             rows = csv.writer(file)
             rows.writerow(
@@ -395,6 +395,6 @@ def test_the_command_ends_with_5_for_a_change_and_3_where_nothing_can_be_said(
         assert done.stdout.count("\n") > 10
         return done.returncode
 
-    assert told(period(site, withheld=0)) == 0
-    assert told(period(site, prevalence=0.6, withheld=0)) == 5
-    assert told(period(site, 10, withheld=0)) == 3
+    assert exit_code(period(site, withheld=0)) == 0
+    assert exit_code(period(site, prevalence=0.6, withheld=0)) == 5
+    assert exit_code(period(site, 10, withheld=0)) == 3

@@ -80,14 +80,14 @@ class Network:
         self.operators.append(made)
         return output
 
-    def dense(self, given: Tensor, outputs: int) -> Tensor:
-        weights = self.weights(outputs, given.shape[-1])
-        return self.add("FULLY_CONNECTED", given, weights, None, out=(1, outputs))
+    def dense(self, source: Tensor, outputs: int) -> Tensor:
+        weights = self.weights(outputs, source.shape[-1])
+        return self.add("FULLY_CONNECTED", source, weights, None, out=(1, outputs))
 
-    def convolution(self, given: Tensor, outputs: int, side: int) -> Tensor:
-        kernel = self.weights(outputs, 3, 3, given.shape[-1])
+    def convolution(self, source: Tensor, outputs: int, side: int) -> Tensor:
+        kernel = self.weights(outputs, 3, 3, source.shape[-1])
         bias = self.tensor(outputs, dtype="INT32", values=0)
-        return self.add("CONV_2D", given, kernel, bias, out=(given.shape[0], side, side, outputs))
+        return self.add("CONV_2D", source, kernel, bias, out=(source.shape[0], side, side, outputs))
 
     def graph(self) -> Graph:
         outputs = (self.operators[-1].outputs[0],) if self.operators else ()
@@ -162,10 +162,10 @@ def lstm(net: Network, steps: int, features: int, units: int) -> Tensor:
     biases = [net.tensor(units, dtype="INT32", values=0) for _ in range(4)]
     states = [net.state(1, units, dtype=dtype) for dtype in ("INT8", "INT16")]
     none = [None]
-    given = net.add(
+    source = net.add(
         *("QUANTIZE", net.input(1, steps, features, dtype="UINT8")), out=(1, steps, features)
     )
-    inputs = [given, *gates, *none * 3, *biases, *none * 2, *states, *none * 4]
+    inputs = [source, *gates, *none * 3, *biases, *none * 2, *states, *none * 4]
     return net.add("UNIDIRECTIONAL_SEQUENCE_LSTM", *inputs, out=(1, steps, units))
 
 
@@ -186,8 +186,8 @@ def the_boxes_of_a_head(net: Network) -> list[bool]:
 
 
 def a_dense_layer_with_computed_weights(net: Network) -> list[bool]:
-    given = (net.input(1, 16, dtype="UINT8"), net.input(16, 16, dtype="UINT8"))
-    net.add("FULLY_CONNECTED", *given, None, out=(1, 16), dtype="UINT8")
+    source = (net.input(1, 16, dtype="UINT8"), net.input(16, 16, dtype="UINT8"))
+    net.add("FULLY_CONNECTED", *source, None, out=(1, 16), dtype="UINT8")
     return [CPU]
 
 

@@ -44,8 +44,8 @@ def operators(edges: list[set[int]]) -> list[Operator]:
 def test_the_part_holds_what_depends_on_nothing_unsupported(
     names: str, edges: list[str], part: str
 ) -> None:
-    given = operators([{names.index(name) for name in before} for before in edges])
-    found = first_part(given, [name.isupper() for name in names])
+    graph = operators([{names.index(name) for name in before} for before in edges])
+    found = first_part(graph, [name.isupper() for name in names])
     assert "".join(names[k] for k in sorted(found)) == part
 
 

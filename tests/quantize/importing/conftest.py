@@ -1,4 +1,4 @@
-"""Small foreign networks, and a folder of images whose labels are nearly their answers.
+"""Small networks to import, and a folder of images whose labels are nearly their answers.
 
 Nobody trained them; the labels follow their scores, so whatever the import spoils shows.
 """
@@ -103,11 +103,11 @@ def labelled(
     (folder / "images").mkdir(parents=True)
     images, scores = decided(model, count)
     scores = scores + np.random.default_rng(5).normal(0, NOISE, scores.shape) * scores.std(axis=0)
-    borne = scores > np.quantile(scores, 0.5, axis=0)
+    present = scores > np.quantile(scores, 0.5, axis=0)
     if exclusive:
-        borne = np.eye(len(names), dtype=bool)[(scores / scores.std(axis=0)).argmax(axis=1)]
+        present = np.eye(len(names), dtype=bool)[(scores / scores.std(axis=0)).argmax(axis=1)]
     lines = ["image,patient,labels" if patients else "image,labels"]
-    for index, (image, row) in enumerate(zip(images, borne, strict=True)):
+    for index, (image, row) in enumerate(zip(images, present, strict=True)):
         Image.fromarray(image).save(folder / "images" / f"{index:04d}.png", compress_level=1)
         words = "|".join(np.array(names)[row]) or "none"
         whose = f"p{index // 2:03d}," if patients else ""

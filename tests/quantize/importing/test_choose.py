@@ -88,11 +88,11 @@ def choice(*attempts: list[GateResult]) -> tuple[int, int, str, dict]:
         results = attempts[one.flatbuffer[0]]
         return Tried(one, results, all(each.passed and each is not BARELY for each in results))
 
-    told = StringIO()
+    output = StringIO()
     found = chosen(
-        conversions(), judged, Choosers(images(8, 4, 6), 1), Console(file=told, width=200)
+        conversions(), judged, Choosers(images(8, 4, 6), 1), Console(file=output, width=200)
     )
-    return made.index(found.made), len(made), told.getvalue(), found.facts
+    return made.index(found.made), len(made), output.getvalue(), found.facts
 
 
 MET, LOST = result("agreement", "met"), result("agreement", "not met")

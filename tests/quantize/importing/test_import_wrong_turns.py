@@ -105,8 +105,8 @@ def probabilities_out_of_sight(f: Path) -> Path:
     return network(f, image, keras.ops.concatenate([scores, 1 - scores], -1))
 
 
-def of(*given: object, **options: object) -> Callable[[Path], Path]:
-    return lambda f: network(f, *pooled(*given, **options))  # type: ignore[arg-type]
+def of(*arguments: object, **options: object) -> Callable[[Path], Path]:
+    return lambda f: network(f, *pooled(*arguments, **options))  # type: ignore[arg-type]
 
 
 PLAIN = of((32, 32, 1))

@@ -62,8 +62,8 @@ def off(model: keras.Model, spec: InputSpec) -> float:
     """By how many gray levels, at most, an int8 network is given another one than there is."""
     image, _ = tensors(to_int8(model, np.stack([EVERY_GRAY] * 2), spec), spec)
     stored = image["quantization"]
-    given = ToTensor(spec, stored)(EVERY_GRAY)[0, ..., 0].astype(float)
-    grays = (given - stored["zero_point"]) * stored["scale"] * spec.std + spec.mean
+    stored_levels = ToTensor(spec, stored)(EVERY_GRAY)[0, ..., 0].astype(float)
+    grays = (stored_levels - stored["zero_point"]) * stored["scale"] * spec.std + spec.mean
     return float(np.abs(grays - EVERY_GRAY).max())
 
 

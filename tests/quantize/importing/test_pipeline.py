@@ -125,8 +125,8 @@ def test_a_picture_is_classified_as_by_the_original(done: Done, own: Path) -> No
     calibration = done.model.manifest["calibration"]
     for picture in sorted((own / "data" / "images").iterdir())[:5]:
         findings = model.classify(picture)
-        wanted = keras_scores(own, picture)
-        logits = np.log(wanted / (1 - wanted))
+        expected = keras_scores(own, picture)
+        logits = np.log(expected / (1 - expected))
         odds = np.array(calibration["slope"]) * logits + calibration["intercept"]
         scores = [findings[name].score for name in model.labels]
         np.testing.assert_allclose(scores, 1 / (1 + np.exp(-odds)), atol=0.05)
@@ -210,10 +210,10 @@ def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
     opened, agreed = edge_app.open_model(done.out), 0
     for picture in sorted((data / "images").iterdir())[:10]:
         gray = np.asarray(Image.open(picture), np.float32)
-        wanted = np.asarray(model(np.repeat(gray[np.newaxis, ..., np.newaxis], 3, -1)))[0]
+        expected = np.asarray(model(np.repeat(gray[np.newaxis, ..., np.newaxis], 3, -1)))[0]
         scores = [each.score for each in opened.classify(picture).values()]
         assert sum(scores) == pytest.approx(1)
-        agreed += int(np.argmax(scores) == wanted.argmax())
+        agreed += int(np.argmax(scores) == expected.argmax())
     assert agreed >= 9
     made = read_report(tmp_path / "three-reports" / "float.json")
     pictures = [np.asarray(Image.open(data / "images" / n)) for n in made.evaluated.images]
@@ -230,8 +230,8 @@ def test_exclusive_labels_and_three_channels(tmp_path: Path) -> None:
     assert "| not computable | -0.01 | **NOT PROVEN** |" in card
     for channel, row in enumerate(made.content["labels"]):
         found = row["auroc_before_fitting"]
-        wanted = roc_auc_score(made.evaluated.targets[:, channel], own[:, channel])
-        assert found["value"] == pytest.approx(wanted, abs=1e-3)
+        expected = roc_auc_score(made.evaluated.targets[:, channel], own[:, channel])
+        assert found["value"] == pytest.approx(expected, abs=1e-3)
         assert f"| {names[channel]} | {row['support']} | {interval_text(found)} | " in card
         assert f"{names[channel]} {row['support']} {interval_text(found)} " in done.results
 

@@ -71,8 +71,8 @@ def test_as_it_came_is_by_the_networks_own_softmax() -> None:
             roc_auc_score(truth, fitted[:, channel]), abs=1e-6
         )
         assert row[OWN]["low"] < row[OWN]["value"] < row[OWN]["high"]
-    wanted = np.mean([row[OWN]["value"] for row in made.content["labels"][:2]])
-    assert made.content["macro"][OWN]["value"] == pytest.approx(wanted, abs=1e-6)
+    expected = np.mean([row[OWN]["value"] for row in made.content["labels"][:2]])
+    assert made.content["macro"][OWN]["value"] == pytest.approx(expected, abs=1e-6)
     healthy = made.content["labels"][2]
     assert healthy[OWN]["value"] < 0.5 < healthy["auroc"]["value"]  # what this is all about
 
@@ -89,7 +89,7 @@ def test_three_columns_stand_where_fitting_moves_the_ranking() -> None:
         assert list(row) == [one["label"], str(one["support"]), *shown]
     assert found.rows[3][0] == "macro, findings"
     assert found.rows[3][2] == interval_text(made.content["macro"][OWN])
-    title, header_line, *lines = found.told()
+    title, header_line, *lines = found.lines()
     assert "as it came, that is by the network's own softmax" in title
     assert [line.split()[0] for line in lines[:3]] == list(NAMES)
     assert all(len(line) == len(header_line) for line in lines[:4])
@@ -101,7 +101,7 @@ def test_two_columns_are_enough_where_own_and_fitted_scores_rank_alike() -> None
     found = ranking(independent, independent)
     assert found.header == ("AUROC", "support", "as it came", "model file")
     assert {len(row) for row in found.rows} == {4}
-    assert found.told() == []
+    assert found.lines() == []
     answers = independent.evaluated
     for channel, row in enumerate(independent.content["labels"]):
         own = roc_auc_score(answers.targets[:, channel], answers.logits[:, channel])

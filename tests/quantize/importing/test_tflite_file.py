@@ -20,24 +20,24 @@ from edge_app.model.model_file import ModelFile
 from edge_app.model.outputs import undone
 from quantize.importing.convert import packaged_as_is
 from quantize.importing.decide import undecided
-from quantize.importing.foreign import Given
+from quantize.importing.network import NetworkOptions
 from quantize.importing.pipeline import Request, packaged
-from quantize.importing.tflite_file import ForeignTflite, open_tflite
+from quantize.importing.tflite_file import ImportedTflite, open_tflite
 
-GRAYS = Given(mean=(0.0,), std=(1.0,))
-KINDS: dict[str, tuple[Any, Any, Given]] = {
+GRAYS = NetworkOptions(mean=(0.0,), std=(1.0,))
+KINDS: dict[str, tuple[Any, Any, NetworkOptions]] = {
     "float32": (None, None, GRAYS),
     "int8": (tf.int8, tf.int8, GRAYS),
-    "uint8": (tf.uint8, tf.uint8, Given()),
-    "uint8 to float32": (tf.uint8, tf.float32, Given()),
+    "uint8": (tf.uint8, tf.uint8, NetworkOptions()),
+    "uint8 to float32": (tf.uint8, tf.float32, NetworkOptions()),
     "float32 to int8": (tf.float32, tf.int8, GRAYS),
     "int16": (tf.int16, tf.int16, GRAYS),
-    "uint8 without a scale": ("raw", None, Given()),
+    "uint8 without a scale": ("raw", None, NetworkOptions()),
 }
 
 
-def converted(model: keras.Model, pictures: np.ndarray, given: Any, gives: Any) -> bytes:
-    if given == "raw":
+def converted(model: keras.Model, pictures: np.ndarray, takes: Any, gives: Any) -> bytes:
+    if takes == "raw":
         image = keras.Input(model.input_shape[1:], 1, dtype="uint8")
         model = keras.Model(image, model(keras.ops.cast(image, "float32")))
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
@@ -48,9 +48,9 @@ def converted(model: keras.Model, pictures: np.ndarray, given: Any, gives: Any) 
         )
         sets, wide = tf.lite.OpsSet, "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8"
         converter.target_spec.supported_ops = [
-            getattr(sets, wide) if given == tf.int16 else sets.TFLITE_BUILTINS_INT8
+            getattr(sets, wide) if takes == tf.int16 else sets.TFLITE_BUILTINS_INT8
         ]
-        converter.inference_input_type, converter.inference_output_type = given, gives
+        converter.inference_input_type, converter.inference_output_type = takes, gives
     return converter.convert()
 
 
@@ -59,9 +59,9 @@ def files(own: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
     folder = tmp_path_factory.mktemp("tflite")
     model = keras.models.load_model(own / "own.keras")
     found = {}
-    for name, (given, gives, _) in KINDS.items():
+    for name, (takes, gives, _) in KINDS.items():
         found[name] = folder / f"{name.replace(' ', '-')}.tflite"
-        found[name].write_bytes(converted(model, pictures_of(own), given, gives))
+        found[name].write_bytes(converted(model, pictures_of(own), takes, gives))
     return found
 
 
@@ -72,7 +72,7 @@ def pictures_of(own: Path, count: int = 24) -> np.ndarray:
     return np.stack([np.asarray(Image.open(path)) for path in paths])
 
 
-def packed(opened: ForeignTflite, place: Path) -> ModelFile:
+def packed(opened: ImportedTflite, place: Path) -> ModelFile:
     request = Request(opened.path, None, place, place, "as-it-came", GRAYS, {}, place)
     labels = Labels([Label("Tuberculosis"), Label("Effusion")])
     return packaged(request, opened, labels, packaged_as_is(opened), undecided(2), place)
@@ -90,9 +90,9 @@ def test_the_device_answers_what_the_network_does(
     device = np.stack([classifier.logits(picture)[0] for picture in pictures])
     np.testing.assert_allclose(device, opened.logits(pictures), atol=2e-3)
     original = keras.models.load_model(own / "own.keras")
-    wanted = np.asarray(original(pictures[..., np.newaxis].astype(np.float32)))
+    expected = np.asarray(original(pictures[..., np.newaxis].astype(np.float32)))
     exact = kind in ("float32", "uint8 without a scale")
-    np.testing.assert_allclose(expit(device), wanted, atol=1e-5 if exact else 0.06)
+    np.testing.assert_allclose(expit(device), expected, atol=1e-5 if exact else 0.06)
 
 
 def test_what_it_computes_in_is_read_from_it_whatever_it_takes_and_gives(
@@ -106,20 +106,22 @@ def test_what_it_computes_in_is_read_from_it_whatever_it_takes_and_gives(
         "uint8 without a scale": "float32",
     }
     for name, precision in expected.items():
-        given = KINDS[name][2]
-        assert packed(open_tflite(files[name], given), tmp_path / "a.tflite").precision == precision
+        options = KINDS[name][2]
+        assert (
+            packed(open_tflite(files[name], options), tmp_path / "a.tflite").precision == precision
+        )
 
 
 def test_what_its_input_means_is_asked_for(files: dict[str, Path]) -> None:
     for kind in ("float32", "int8", "int16"):
         with pytest.raises(UsageError, match=r"--mean 127\.5 --std 127\.5 for -1 to 1"):
-            open_tflite(files[kind], Given())
+            open_tflite(files[kind], NetworkOptions())
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8"])
 def test_a_scale_that_its_input_cannot_hold_is_refused(kind: str, files: dict[str, Path]) -> None:
     """Its numbers would be cut off: on every picture alike, and on both sides of a comparison."""
-    of_another = Given(mean=(127.5,), std=(0.5,))
+    of_another = NetworkOptions(mean=(127.5,), std=(0.5,))
     with pytest.raises(UsageError, match=r"input holds 0 to 253, and .* -255 to 255 .* 50%"):
         open_tflite(files[kind], of_another)
 
@@ -130,7 +132,7 @@ def test_a_scale_that_its_input_hardly_notices_is_refused(
 ) -> None:
     """All pictures would be black to it, and each score the same."""
     with pytest.raises(UsageError, match=r"make 0 to 1 of gray levels, 0\.\d% of that: say what"):
-        open_tflite(files[kind], Given(mean=(0.0,), std=(255.0,)))
+        open_tflite(files[kind], NetworkOptions(mean=(0.0,), std=(255.0,)))
 
 
 def test_probabilities_become_logits_that_are_finite_and_in_their_order() -> None:

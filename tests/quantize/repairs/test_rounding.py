@@ -95,8 +95,8 @@ def test_the_low_pass_filter_and_the_stem_become_one_5x5_convolution(
     assert not any("lowpass" in layer.name for layer in folded.layers)
     noise = np.random.default_rng(4).uniform(-1, 1, (2, size, size, 1)).astype(np.float32)
     norm = model.get_layer(stem.replace("conv", "bn"))
-    wanted, got = keras.Model(model.input, norm.output), keras.Model(folded.input, conv.output)
-    np.testing.assert_allclose(got(noise), wanted(noise), atol=1e-5)  # corners and edges included
+    expected, got = keras.Model(model.input, norm.output), keras.Model(folded.input, conv.output)
+    np.testing.assert_allclose(got(noise), expected(noise), atol=1e-5)  # corners and edges included
     for one, other in zip(model(noise), folded(noise), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
@@ -176,10 +176,10 @@ def test_the_converter_keeps_the_integers_that_were_chosen(
         integers = as_kernel(conv, np.rint(matrix / step), kernel.shape)
         # TensorFlow Lite stores out×h×w×in, and a depthwise kernel as 1×h×w×channels.
         order = (3, 0, 1, 2)
-        wanted = np.transpose(integers, order).astype(np.int8)
-        assert any(each.shape == wanted.shape and np.array_equal(each, wanted) for each in found), (
-            name
-        )
+        expected = np.transpose(integers, order).astype(np.int8)
+        assert any(
+            each.shape == expected.shape and np.array_equal(each, expected) for each in found
+        ), name
 
 
 def test_the_logits_come_nearer_to_the_float_networks(
@@ -209,8 +209,8 @@ def test_windows_are_what_a_foreign_convolution_takes(padding: str, depthwise: b
     x = np.random.default_rng(0).normal(size=(2, 9, 12, 3)).astype(np.float32)
     kind = {"kernel_size": (3, 2), "strides": 2, "padding": padding, "use_bias": False}
     conv = layers.DepthwiseConv2D(**kind) if depthwise else layers.Conv2D(4, **kind)
-    wanted = np.asarray(conv(x))
+    expected = np.asarray(conv(x))
     seen, matrix = windows(conv, x), as_matrix(conv, conv.get_weights()[0])
     made = seen @ matrix  # groups×rows×outputs
     flat = made[:, :, 0].T if depthwise else made[0]
-    np.testing.assert_allclose(flat.reshape(wanted.shape), wanted, atol=1e-5)
+    np.testing.assert_allclose(flat.reshape(expected.shape), expected, atol=1e-5)

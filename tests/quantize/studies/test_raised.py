@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_app.evaluation import report
-from edge_app.model.decisions import LEAST, RAISED, TIMES, mark
+from edge_app.model.decisions import RAISED, RAISED_FROM, TIMES, mark
 from edge_app.model.model_file import locate, read
 from quantize.studies.inputs import ModelAndReportsInputs
 from quantize.studies.raised import raised_study
@@ -26,7 +26,7 @@ def test_the_rule_in_use_is_the_answers() -> None:
         ]
         for row in scores.tolist()
     ]
-    assert raised(scores, usually, TIMES, LEAST).tolist() == expected
+    assert raised(scores, usually, TIMES, RAISED_FROM).tolist() == expected
     assert 0 < np.sum(expected) < scores.size
 
 
@@ -37,7 +37,7 @@ def test_a_stricter_rule_marks_fewer_normal_images_and_is_right_more_often() -> 
     model = read(locate("cxr-lite0-128"))
     inputs = ModelAndReportsInputs(model, validation, test, REPORTS)
     result = raised_study(inputs)
-    used = f"{TIMES}x, {LEAST:.0f} %"
+    used = f"{TIMES}x, {RAISED_FROM:.0f} %"
     assert f"In use: {used}." in result.caption
     found = result.content["rules"]
     for split in ("validation", "test"):
@@ -48,7 +48,7 @@ def test_a_stricter_rule_marks_fewer_normal_images_and_is_right_more_often() -> 
     (labels,) = {model.labels.findings}
     scores = validation.calibrated(validation.evaluated.logits)[:, list(labels)]
     usually = np.array(model.manifest["prevalence"])[list(labels)]
-    assert raised(scores, usually, TIMES, LEAST).sum() == found[used]["validation"]["marks"]
+    assert raised(scores, usually, TIMES, RAISED_FROM).sum() == found[used]["validation"]["marks"]
 
 
 def test_where_a_rule_marks_nothing_no_share_of_it_is_right(tmp_path: Path) -> None:

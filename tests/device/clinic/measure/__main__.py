@@ -29,10 +29,10 @@ def main() -> int:
     for name, text in COMMANDS.items():
         module = import_module(f"{__package__}.{name}")
         module.add_options(commands.add_parser(name, help=text, description=module.__doc__))
-    asked = parser.parse_args()
-    module = import_module(f"{__package__}.{asked.command}")
+    arguments = parser.parse_args()
+    module = import_module(f"{__package__}.{arguments.command}")
     with tempfile.TemporaryDirectory() as folder:
-        return 0 if module.measure(Path(folder), asked) else 1
+        return 0 if module.measure(Path(folder), arguments) else 1
 
 
 if __name__ == "__main__":

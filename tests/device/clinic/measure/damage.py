@@ -39,9 +39,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print what became of them; whether nothing is left."""
-    chance = random.Random(asked.seed)
+    chance = random.Random(arguments.seed)
     with serving_box(folder, 'model = "cxr-cnn28"', node=NODE) as (box, ports):
         small = folder / "small.dcm"
         small.write_bytes(dicom(1, np.zeros((16, 16), np.uint8)))
@@ -52,12 +52,13 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
         _dicom(ports, said, random.Random(1), 200)
         before = _settled(folder, box, ports, None)
         print(f"before: {before}", flush=True)
-        _dicom(ports, said, chance, asked.number)
+        _dicom(ports, said, chance, arguments.number)
         between = _settled(folder, box, ports, before)
-        print(f"after {asked.number} DICOM conversations: {between}", flush=True)
-        kinds = _http(ports, chance, asked.number)
+        print(f"after {arguments.number} DICOM conversations: {between}", flush=True)
+        kinds = _http(ports, chance, arguments.number)
         after = _settled(folder, box, ports, before)
-        print(f"after {asked.number} HTTP requests: {after}; answers {dict(sorted(kinds.items()))}")
+        answers = dict(sorted(kinds.items()))
+        print(f"after {arguments.number} HTTP requests: {after}; answers {answers}")
         failed = re.findall(r"^.* (?:thread-failed|request-failed) .*$", box.log(), re.MULTILINE)
         faults = [line for line in failed if " thread=association " not in line]
         print(f"{len(failed) - len(faults)} associations were ended by an error of pynetdicom's")

@@ -29,15 +29,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=60)
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print memory and processor; whether they are little enough as started."""
     (folder / "in").mkdir()
     with serving_box(folder, more='[watch]\nfolder = "in"\n') as (box, ports):
         time.sleep(2)
-        begun = _taken(process_of(box), asked.seconds, "as started")
+        begun = _taken(process_of(box), arguments.seconds, "as started")
         _look_at_one(Client(ports.page))
         time.sleep(SETTLING)
-        _taken(process_of(box), asked.seconds, "after an image was answered and looked at")
+        _taken(process_of(box), arguments.seconds, "after an image was answered and looked at")
     print(f"as started, at most {MEGABYTES} MB and {PERCENT:g} %")
     return begun[0] <= MEGABYTES and begun[1] <= PERCENT
 

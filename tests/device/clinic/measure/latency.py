@@ -26,7 +26,7 @@ ae_title = "ORTHANC"
 host = "127.0.0.1"
 port = {archive}
 """
-MOST: Final = 1.0
+MAX_SECONDS: Final = 1.0
 """Seconds, of 95 in 100."""
 
 WARM: Final = 3
@@ -38,9 +38,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", default="2500x2000", help="in pixels of 16 bit")
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print the times; whether they are short enough."""
-    paths = write_radiographs(folder / "sent", WARM + asked.images, asked.size)
+    paths = write_radiographs(folder / "sent", WARM + arguments.images, arguments.size)
     took = []
     with (
         serving_box(folder, more=RECEIVER) as (_box, ports),
@@ -54,10 +54,10 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
     took = took[WARM:]
     high = statistics.quantiles(took, n=20)[-1]
     print(
-        f"{len(took)} images of {asked.size}, 16 bit: median {statistics.median(took):.3f} s, "
-        f"95 % {high:.3f} s, longest {max(took):.3f} s (95 % at most {MOST:g})"
+        f"{len(took)} images of {arguments.size}, 16 bit: median {statistics.median(took):.3f} s, "
+        f"95 % {high:.3f} s, longest {max(took):.3f} s (95 % at most {MAX_SECONDS:g})"
     )
-    return high <= MOST
+    return high <= MAX_SECONDS
 
 
 def _send(port: int, path: Path) -> float:

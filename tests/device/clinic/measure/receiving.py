@@ -19,7 +19,7 @@ from pathlib import Path
 from ..peers import dcmtk_line, free_port, listens, running_storescp, wait_for
 from .radiographs import write_radiographs
 
-LEAST = 0.8
+MIN_RATIO = 0.8
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,17 +29,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5)
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print both rates and how they compare; whether that is enough."""
     groups = [
-        write_radiographs(folder / f"sender-{each}", asked.images, asked.size, first=each * 10_000)
-        for each in range(asked.senders)
+        write_radiographs(
+            folder / f"sender-{each}", arguments.images, arguments.size, first=each * 10_000
+        )
+        for each in range(arguments.senders)
     ]
-    total = asked.images * asked.senders
+    total = arguments.images * arguments.senders
     megabytes = sum(path.stat().st_size for group in groups for path in group) / 1e6
-    print(f"{asked.senders} senders, {asked.images} images of {asked.size} each, 16 bit")
+    print(
+        f"{arguments.senders} senders, {arguments.images} images of {arguments.size} each, 16 bit"
+    )
     ratios = []
-    for number in range(asked.rounds):
+    for number in range(arguments.rounds):
         rates = {}
         for start in (_storescp, _node) if number % 2 else (_node, _storescp):
             with start(folder / "got") as port:
@@ -53,8 +57,8 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
             flush=True,
         )
     median = statistics.median(ratios)
-    print(f"median ratio: {median:.2f} (at least {LEAST})")
-    return median >= LEAST
+    print(f"median ratio: {median:.2f} (at least {MIN_RATIO})")
+    return median >= MIN_RATIO
 
 
 def _send(port: int, groups: list[list[Path]]) -> float:

@@ -17,17 +17,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peers", type=int, default=100, help="at each of the two")
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print how long the next one takes, without the silent ones and beside them."""
     with serving_box(folder, 'model = "cxr-cnn28"') as (box, ports):
         served = _served(ports.node, ports.page, "alone")
         with ExitStack() as stack:
-            for number in range(asked.peers):
+            for number in range(arguments.peers):
                 for port in (ports.node, ports.page):
                     peer = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
                     if number % 2:  # half a request: of an association, or of HTTP
                         peer.sendall(b"\x01\x00\x00\x00\x01" if port == ports.node else b"GET / ")
-            served &= _served(ports.node, ports.page, f"beside {asked.peers} silent ones at each")
+            served &= _served(
+                ports.node, ports.page, f"beside {arguments.peers} silent ones at each"
+            )
             print(f"meanwhile the box holds {held(box, ports)}")
         time.sleep(2)
         print(f"2 s after their end {held(box, ports)}")

@@ -31,7 +31,7 @@ from .boxes import Ports, free_ports, process_of, processor_seconds, serving_box
 from .latency import RECEIVER
 from .radiographs import write_radiographs
 
-LEAST: Final = 0.7
+MIN_RATIO: Final = 0.7
 CORES: Final = os.cpu_count() or 1
 WARM: Final = 2 * CORES
 """Images before the clock runs."""
@@ -76,13 +76,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=3)
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print all rates and how they compare; whether that with Orthanc is enough."""
     ratios: dict[str, list[float]] = {name: [] for name in WAYS}
     own: dict[str, list[float]] = {name: [] for name in WAYS}
-    for number in range(asked.rounds):
+    for number in range(arguments.rounds):
         place = folder / str(number)
-        paths = write_radiographs(place / "sent", WARM + asked.images, asked.size)
+        paths = write_radiographs(place / "sent", WARM + arguments.images, arguments.size)
         runs = {name: way(place / name, paths) for name, way in WAYS.items()}
         classify = _classify(place / "sent", paths)
         print(f"classify {classify.rate:6.2f} images/s, processor {classify.own:6.1f} ms an image")
@@ -100,8 +100,8 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
             f"{name:8} median ratio {statistics.median(ratios[name]):.2f}, "
             f"of the processor's time, without others {statistics.median(own[name]):.2f}"
         )
-    print(f"asked of orthanc by the clock: at least {LEAST}")
-    return statistics.median(ratios["orthanc"]) >= LEAST
+    print(f"asked of orthanc by the clock: at least {MIN_RATIO}")
+    return statistics.median(ratios["orthanc"]) >= MIN_RATIO
 
 
 @contextmanager

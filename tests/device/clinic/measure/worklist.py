@@ -21,13 +21,13 @@ from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Limits
 from edge_app.model.model_file import locate, read
 from edge_app.pipeline.json_answer import answered, origin
-from edge_app.pipeline.reader import read_given
+from edge_app.pipeline.reader import read_image_source
 
 from ..peers import free_port
 
 TIMES: Final = 40
 MODEL: Final = "cxr-cnn28"
-MOST: Final = 100.0
+MAX_MILLISECONDS: Final = 100.0
 """Milliseconds, of the slowest way to look at the list, at the median."""
 
 QUESTIONS: Final = {
@@ -48,9 +48,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=100_000, help="waiting, and as many answered")
 
 
-def measure(folder: Path, asked: argparse.Namespace) -> bool:
+def measure(folder: Path, arguments: argparse.Namespace) -> bool:
     """Print the time to the last byte of the list, for each way to look at it."""
-    images, port = asked.images, free_port()
+    images, port = arguments.images, free_port()
     (folder / "box.toml").write_text(
         f'spool = "spool"\nmodel = "{MODEL}"\nleast_free_mb = 1\n[page]\nport = {port}\n'
     )
@@ -73,16 +73,16 @@ def measure(folder: Path, asked: argparse.Namespace) -> bool:
         medians.append(statistics.median(took))
         high = statistics.quantiles(took, n=20)[-1]
         print(f"{name:30} {rows:3} rows  median {medians[-1]:6.1f} ms  95 % {high:6.1f} ms")
-    print(f"slowest median: {max(medians):.1f} ms (at most {MOST:g})")
+    print(f"slowest median: {max(medians):.1f} ms (at most {MAX_MILLISECONDS:g})")
     page.stop()
     box.store.close()
-    return max(medians) <= MOST
+    return max(medians) <= MAX_MILLISECONDS
 
 
 def _fill(box: Box, images: int) -> None:
     """Rows as they come to be, without their files: nobody answers here."""
     classifier = Classifier(read(locate(MODEL)))
-    seen = read_given(synthetic_radiograph(64, seed=1), Limits())
+    seen = read_image_source(synthetic_radiograph(64, seed=1), Limits())
     findings = classifier.classify(seen)
     answer = json.dumps(answered("image", seen, findings, origin(classifier)))
     chance, now = np.random.default_rng(1), time.time()

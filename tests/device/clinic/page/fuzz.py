@@ -174,11 +174,11 @@ def run(served: Served, seed: int, number: int) -> Outcome:
     for count in range(1, number + 1):
         request = mutated(chance.choice(requests), chance)
         troubles = len(served.box.events.troubles)
-        told = served.box.events.troubles[-1] if troubles else None
+        previous = served.box.events.troubles[-1] if troubles else None
         found = status(served.port, request)
         kinds[found] += 1
         latest = served.box.events.troubles[-1] if served.box.events.troubles else None
-        failed = latest is not told and latest is not None and latest.event == "request-failed"
+        failed = latest is not previous and latest is not None and latest.event == "request-failed"
         if failed or (found >= 500 and found not in EXPECTED):
             faults.append(f"request {count}, status {found}, {latest}: {request[:200]!r}")
         if count % BETWEEN_SESSIONS == 0:  # one of them may have ended the session
@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Damaged HTTP requests at a page.")
     parser.add_argument("--number", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     with (
         tempfile.TemporaryDirectory() as folder,
         open(os.devnull, "w") as nowhere,
@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         served.box.events.out = nowhere
         before = _held()
-        outcome = run(served, asked.seed, asked.number)
+        outcome = run(served, options.seed, options.number)
         after = _held()
         served.box.events.out = sys.stderr
     for kind, count in sorted(outcome.kinds.items()):
@@ -243,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for fault in outcome.faults[:20]:
         print(fault)
     print(
-        f"{asked.number} requests, {len(outcome.faults)} faults; {before.megabytes} MB before, "
+        f"{options.number} requests, {len(outcome.faults)} faults; {before.megabytes} MB before, "
         f"{after.megabytes} MB after; {before.files} descriptors before, {after.files} after"
     )
     return bool(outcome.faults)

@@ -111,9 +111,9 @@ def test_no_heatmap_is_shown_under_the_name_of_another_finding(
     assert overlays is not None
     right, on = overlays.png, threading.Event()
 
-    def late(*given: Any) -> bytes:
+    def late(*args: Any) -> bytes:
         assert on.wait(300)
-        return right(*given)
+        return right(*args)
 
     browser.open(f"/images/{answered}")
     heat = browser.one("#heat")
@@ -127,7 +127,7 @@ def test_no_heatmap_is_shown_under_the_name_of_another_finding(
     browser.until(heat.is_displayed, "the other heatmap")
     channel = second.get_attribute("data-channel")
     assert heat.get_attribute("src").endswith(f"/map/{channel}.png")
-    monkeypatch.setattr(overlays, "png", lambda *given: b"no picture")
+    monkeypatch.setattr(overlays, "png", lambda *args: b"no picture")
     third.click()
     browser.until(lambda: "cannot be loaded" in browser.one("#map-said").text, "the fault")
     assert not heat.is_displayed()

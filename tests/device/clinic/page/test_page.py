@@ -21,15 +21,15 @@ from PIL import Image
 
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
-from edge_app.clinic import wants
+from edge_app.clinic import retries
 from edge_app.clinic.header import content_digest
 from edge_app.clinic.kept import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
-from edge_app.clinic.page.study import told
+from edge_app.clinic.page.study import study_of
 from edge_app.clinic.spool import Offered
 from edge_app.core.about import DISCLAIMER, __version__
 from edge_app.core.errors import ImageError, MachineError
-from edge_app.core.want import NO_MEMORY
+from edge_app.core.shortage import NO_MEMORY
 from edge_app.images.radiograph import Limits
 from edge_app.model.cautions import NOT_ILL, NOT_NORMAL, Cautions
 
@@ -147,13 +147,13 @@ def test_too_much_is_refused_before_and_while_it_comes(tmp_path: Path, png: byte
 
 def test_a_full_disk_is_said_in_http_s_own_words(tmp_path: Path, png: bytes) -> None:
     with serving(tmp_path) as served:
-        served.box.spool.least_free = 1 << 60
+        served.box.spool.min_free = 1 << 60
         client = served.client()
         came = client.upload(("a.png", png))
         assert came.status == 507
         assert "too little room" in came.json["error"]
         assert client.get("/").status == 200
-        served.box.spool.least_free = 0
+        served.box.spool.min_free = 0
         assert client.upload(("a.png", png)).status == 201
 
 
@@ -178,11 +178,11 @@ def test_what_is_no_picture_is_answered_as_such(served: Served) -> None:
 def test_what_the_box_could_not_do_is_not_said_of_the_picture(
     served: Served, png: bytes, monkeypatch: pytest.MonkeyPatch, error: ImageError, why: str
 ) -> None:
-    def failing(*given: object) -> None:
+    def failing(*args: object) -> None:
         raise error
 
-    monkeypatch.setattr(wants, "MOST_TRIES", 1)
-    monkeypatch.setattr(wants, "LEAST_SECONDS", 0)
+    monkeypatch.setattr(retries, "MAX_TRIES", 1)
+    monkeypatch.setattr(retries, "MIN_SECONDS", 0)
     (worker,) = served.box._workers
     monkeypatch.setattr(worker, "_read", failing)
     client = served.client()
@@ -204,7 +204,7 @@ def test_nothing_is_called_delivered_of_an_image_that_the_box_could_not_answer(
 ) -> None:
     """Nor does the page make a report of it: an archive would keep it in the place of the real."""
 
-    def failing(*given: object) -> None:
+    def failing(*args: object) -> None:
         raise LostError(GONE)
 
     (worker,) = served.box._workers
@@ -286,8 +286,8 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
     assert "does not mean" in page
     assert not numbered.search(page)
     rows = client.get("/").text.split("<tr>")
-    told = {row for row in rows if "by another model, site file or operating point" in row}
-    assert ["older.png" in row for row in told] == [True]
+    marked = {row for row in rows if "by another model, site file or operating point" in row}
+    assert ["older.png" in row for row in marked] == [True]
     assert "How often that is so is not known of this answer." in page
 
 
@@ -301,7 +301,9 @@ def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
         for finding in answer["findings"]:
             finding.update(probability=0.9, prevalence=0.1)
         worth = "of 100 raised findings 2 are right"
-        said = told(answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL, worth))
+        said = study_of(
+            answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL, worth)
+        )
         assert said.caution
         assert worth in said.caution
         assert said.knows_worth == known
@@ -314,7 +316,7 @@ def test_a_study_says_nothing_of_thresholds_that_are_not_there(
     answer["overall"] = None
     for finding in answer["findings"]:
         finding.update(threshold=None, above=None)
-    assert told(answer).verdict == "no finding has a threshold: nothing is decided"
+    assert study_of(answer).verdict == "no finding has a threshold: nothing is decided"
 
 
 def test_a_finding_that_reads_like_its_threshold_is_called_borderline(
@@ -354,10 +356,10 @@ def test_each_finding_has_a_heatmap_that_is_the_command_s(
     from edge_app.classifier import Classifier
     from edge_app.heatmap.maps import EvidenceScale, strength
     from edge_app.model.model_file import locate, read
-    from edge_app.pipeline.reader import read_given
+    from edge_app.pipeline.reader import read_image_source
 
     client, model = served.client(), read(locate("cxr-cnn28"))
-    found = Classifier(model).classify(read_given(png, Limits()))
+    found = Classifier(model).classify(read_image_source(png, Limits()))
     page = client.get(f"/images/{answered}").text
     channels = {int(each) for each in re.findall(r'data-channel="(\d+)"', page)}
     assert channels == set(model.labels.findings)
@@ -798,9 +800,9 @@ def test_a_reader_signs_in_is_named_in_the_audit_log_and_signs_out(
     client.get(f"/images/{number}/answer.json")
     viewed = [each["part"] for each in guarded.audit() if "part" in each and "number" in each]
     assert viewed == ["answer", "picture"]
-    told = [(each["event"], each.get("peer")) for each in guarded.audit()]
+    marked = [(each["event"], each.get("peer")) for each in guarded.audit()]
     for event in ("signed-in", "received", "viewed", "exported"):
-        assert (event, "anna") in told
+        assert (event, "anna") in marked
     assert "secret name" not in json.dumps(guarded.audit())
     kept = client.cookie
     assert client.post("/sign-out").status == 303

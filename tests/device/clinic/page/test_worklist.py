@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from edge_app.clinic.gist import STATES
-from edge_app.clinic.page.worklist import ROWS, SORTS, Question, Worklist, asked
+from edge_app.clinic.page.worklist import ROWS, SORTS, Question, Worklist, question_of
 from edge_app.clinic.store import Store
 
 COUNT = 3 * ROWS + 7
@@ -86,7 +86,9 @@ def test_a_key_that_is_none_begins_at_the_beginning(worklist: Worklist, key: str
 
 
 def test_what_cannot_be_asked_is_left_out() -> None:
-    assert asked({"state": "dead", "sort": "random", "q": "  a   b "}) == Question(sought="a b")
+    assert question_of({"state": "dead", "sort": "random", "q": "  a   b "}) == Question(
+        sought="a b"
+    )
 
 
 def test_counts_are_those_of_the_states(worklist: Worklist) -> None:

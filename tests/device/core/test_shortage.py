@@ -1,4 +1,4 @@
-"""The machine's want: never a damaged file, and nothing is lost."""
+"""A shortage of the machine: never a damaged file, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 
 from edge_app.core import files
 from edge_app.core.errors import MachineError
-from edge_app.core.want import FAILING, NO_FILES, NO_MEMORY, NO_PROCESSES, blamed, want_of
+from edge_app.core.shortage import FAILING, NO_FILES, NO_MEMORY, NO_PROCESSES, blamed, shortage_of
 from edge_app.images import raster
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import decode
@@ -49,7 +49,7 @@ def no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Refuse:
 
 
 @pytest.mark.parametrize(
-    ("error", "want"),
+    ("error", "shortage"),
     [
         (MemoryError(), NO_MEMORY),
         (OSError(errno.EMFILE, "x"), NO_FILES),
@@ -63,14 +63,14 @@ def no_descriptor(monkeypatch: pytest.MonkeyPatch) -> Refuse:
         (ValueError("bad"), None),
     ],
 )
-def test_a_want_is_found_behind_what_libraries_make_of_it(
-    error: Exception, want: str | None
+def test_a_shortage_is_found_behind_what_libraries_make_of_it(
+    error: Exception, shortage: str | None
 ) -> None:
-    assert want_of(error) == want
+    assert shortage_of(error) == shortage
     covered = KeyError("of a library")
     covered.__context__ = error
-    assert want_of(covered) == want
-    assert isinstance(blamed(covered, "is damaged"), MachineError) == bool(want)
+    assert shortage_of(covered) == shortage
+    assert isinstance(blamed(covered, "is damaged"), MachineError) == bool(shortage)
 
 
 CHILD = """
@@ -123,8 +123,8 @@ def test_without_descriptors_no_file_is_called_damaged(tmp_path: Path, repositor
 def test_little_memory_is_noticed_without_taking_it(repository: Path) -> None:
     code = (
         "import resource, mmap\n"
-        "from edge_app.core.want import PROBE, blamed, want_now\n"
-        "assert want_now() is None\n"
+        "from edge_app.core.shortage import PROBE, blamed, shortage_now\n"
+        "assert shortage_now() is None\n"
         "now = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "peak = int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])\n"
         "resource.setrlimit(resource.RLIMIT_AS, (now + PROBE // 2,) * 2)\n"
@@ -137,7 +137,7 @@ def test_little_memory_is_noticed_without_taking_it(repository: Path) -> None:
 
 
 def test_no_memory_for_its_pixels_is_no_fault_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*given: object) -> None:
+    def fail(*args: object) -> None:
         raise OSError("decoder error -9") from MemoryError()
 
     monkeypatch.setattr(raster, "_loaded", fail)
@@ -145,7 +145,7 @@ def test_no_memory_for_its_pixels_is_no_fault_of_the_file(monkeypatch: pytest.Mo
         decode(png(radiograph()), Limits())
 
 
-def test_classify_names_the_want_and_answers_the_others(
+def test_classify_names_the_shortage_and_answers_the_others(
     run: Run, picture: Path, tmp_path: Path, no_descriptor: Refuse
 ) -> None:
     (tmp_path / "another.png").write_bytes(picture.read_bytes())
@@ -240,10 +240,10 @@ def test_answers_are_kept_where_errors_cannot_be_reported(
 
 
 def test_too_little_memory_for_numpy_is_said_in_one_line(run_process: Run, picture: Path) -> None:
-    least = 192 << 20
+    limit = 192 << 20
 
     def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (least, least))
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
     done = run_process("classify", picture, preexec_fn=limited)
     assert done.returncode == 4

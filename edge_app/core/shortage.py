@@ -27,7 +27,7 @@ KILLED: Final = (
 
 FAILING: Final = "the disk or the network share fails: see what the system says of it (dmesg)"
 
-SCARCE: Final = {
+SHORTAGES: Final = {
     **dict.fromkeys((errno.EIO, errno.EREMOTEIO, errno.ESTALE, errno.ETIMEDOUT), FAILING),
     errno.ENOMEM: NO_MEMORY,
     errno.ENOBUFS: NO_MEMORY,
@@ -36,15 +36,15 @@ SCARCE: Final = {
     errno.EAGAIN: NO_PROCESSES,
 }
 
-SAID: Final = ("out of memory", "memory error", "cannot allocate memory", "bad_alloc")
-"""Messages of libraries that have no error of their own for it."""
+MEMORY_MESSAGES: Final = ("out of memory", "memory error", "cannot allocate memory", "bad_alloc")
+"""Messages of libraries that have no special error for a lack of memory."""
 
 LONGEST_CHAIN: Final = 20
 PROBE: Final = 64 << 20
 """Bytes that cannot be mapped when memory is short."""
 
 
-def want_of(error: BaseException) -> str | None:
+def shortage_of(error: BaseException) -> str | None:
     """What the machine lacked when this was raised; None if the reason was another."""
     found: BaseException | None = error
     for _ in range(LONGEST_CHAIN):
@@ -52,9 +52,9 @@ def want_of(error: BaseException) -> str | None:
             return None
         if isinstance(found, MemoryError):
             return NO_MEMORY
-        if isinstance(found, OSError) and found.errno in SCARCE:
-            return SCARCE[found.errno]
-        if any(words in str(found).lower() for words in SAID):
+        if isinstance(found, OSError) and found.errno in SHORTAGES:
+            return SHORTAGES[found.errno]
+        if any(words in str(found).lower() for words in MEMORY_MESSAGES):
             return NO_MEMORY
         if isinstance(found, RuntimeError) and "start new thread" in str(found):
             return NO_PROCESSES
@@ -62,12 +62,12 @@ def want_of(error: BaseException) -> str | None:
     return None
 
 
-def want_now() -> str | None:
+def shortage_now() -> str | None:
     """What the machine lacks at this moment; None if a probe finds nothing."""
     try:
         os.close(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
     except OSError as error:
-        return SCARCE.get(error.errno or 0)
+        return SHORTAGES.get(error.errno or 0)
     try:
         import mmap
 
@@ -79,7 +79,7 @@ def want_now() -> str | None:
 
 
 def blamed(error: BaseException, otherwise: str) -> ImageError:
-    """Why a picture was not read: something that the machine lacks, or else the file's fault.
+    """Why a picture was not read: something that the machine lacks, otherwise the file's fault.
 
     Args:
         error: raised while it was read.
@@ -87,5 +87,5 @@ def blamed(error: BaseException, otherwise: str) -> ImageError:
     """
     if isinstance(error, ImageError):
         return error
-    want = want_of(error) or want_now()
-    return MachineError(f"could not be read: {want}") if want else ImageError(otherwise)
+    shortage = shortage_of(error) or shortage_now()
+    return MachineError(f"could not be read: {shortage}") if shortage else ImageError(otherwise)

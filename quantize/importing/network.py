@@ -1,4 +1,4 @@
-"""A foreign Keras network as the repairs and the device want it: image → (logits, map).
+"""An imported Keras network as the repairs and the device need it: image → (logits, map).
 
 The activation at the end is cut off, since int8 ruins the ranking of rare labels behind one.
 Global average pooling before the dense layer changes places with it: the mean of a 1×1
@@ -37,17 +37,17 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 
 ONNX: Final = ".onnx"
-LEAST_SIDE: Final = 28
+MIN_SIDE: Final = 28
 LARGEST_SIDE: Final = 512
 EQUAL: Final = 1e-5
 """How far the imported float network's scores may be from the original's."""
 ROUNDING: Final = 2.0**-22
-"""By how much of itself, at most, a few operations in float32 may change a number."""
+"""Relative error that a few operations in float32 may cause."""
 STEADY: Final = 2.0
-"""How many times as far as by that, where the original itself moves further than `EQUAL`."""
+"""Multiple of the original's own rounding error that is allowed where that is above `EQUAL`."""
 
 BEGINNING: Final = 4
-"""Layers among which one that makes pictures fit stands."""
+"""How many of the first layers are searched for one that resizes pictures."""
 
 HEADS: Final[dict[str, Head]] = {"sigmoid": "independent", "softmax": "exclusive"}
 LOGITS, MAP = "logits", "map"
@@ -64,8 +64,8 @@ class Original(Protocol):
         """N×height×width pictures → N×L scores, the input times `gain`."""
 
 
-class Given(NamedTuple):
-    """What the user says of a network, where its file does not.
+class NetworkOptions(NamedTuple):
+    """What the user states about a network where its file does not.
 
     Attributes:
         size: height and width.
@@ -84,7 +84,7 @@ class Given(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ImportedNetwork:
     """A network from elsewhere, opened.
 
     Attributes:
@@ -162,7 +162,7 @@ class Foreign:
         return off
 
 
-def open_foreign(path: Path, given: Given) -> Foreign:
+def open_network(path: Path, options: NetworkOptions) -> ImportedNetwork:
     """A Keras file, a SavedModel or an ONNX file.
 
     Raises:
@@ -170,17 +170,17 @@ def open_foreign(path: Path, given: Given) -> Foreign:
         UsageError: an option is missing, or contradicts the file.
     """
     if path.suffix == ONNX:
-        return _from_onnx(path, given)
-    return _from_saved_model(path, given) if path.is_dir() else _from_keras(path, given)
+        return _from_onnx(path, options)
+    return _from_saved_model(path, options) if path.is_dir() else _from_keras(path, options)
 
 
-def _from_onnx(path: Path, given: Given) -> Foreign:
-    found = _from_saved_model(onnx_file.as_saved_model(path), given)
-    answers = onnx_file.original(path, lookup_table(found.spec, None), given.output)
+def _from_onnx(path: Path, options: NetworkOptions) -> ImportedNetwork:
+    found = _from_saved_model(onnx_file.as_saved_model(path), options)
+    answers = onnx_file.original(path, lookup_table(found.spec, None), options.output)
     return replace(found, path=path, kind="ONNX file", architecture=path.stem, original=answers)
 
 
-def _from_keras(path: Path, given: Given) -> Foreign:
+def _from_keras(path: Path, options: NetworkOptions) -> ImportedNetwork:
     model = open_keras(path)
     graph = as_graph(model)
     if graph is None:
@@ -191,29 +191,29 @@ def _from_keras(path: Path, given: Given) -> Foreign:
             f"{path}: has {len(graph.inputs)} inputs ({names}): a model takes one image; build one "
             "of the image alone"
         )
-    chosen = _chosen_output(path, graph, given.output)
+    chosen = _chosen_output(path, graph, options.output)
     single = keras.Model(graph.inputs, chosen)
-    own, resizing = _resized(path, graph, given.resize)
-    side, channels = shape_of(path, graph.inputs[0].shape[1:], given.size, own)
+    own, resizing = _resized(path, graph, options.resize)
+    side, channels = shape_of(path, graph.inputs[0].shape[1:], options.size, own)
     image = keras.Input((*side, channels), name="image")
     (scores,) = Flattening().replay(as_graph(single), [image])
     _require_scores(path, scores.shape)
     flat, front = _without_front(keras.Model(image, scores), channels)
-    spec, notes = spec_of(path, (*side, channels), given, front)
+    spec, notes = spec_of(path, (*side, channels), options, front)
     activation, network, more = _with_head(path, flat)
-    fed = lookup_table(_fed(spec, given, channels), None)
+    fed = lookup_table(_fed(spec, options, channels), None)
 
     def original(pictures: NDArray[np.uint8], gain: float) -> Floats:
         table = (fed * gain).astype(np.float32)
         return np.concatenate([single.predict_on_batch(table[b]) for b in batches(pictures)])
 
-    return Foreign(
+    return ImportedNetwork(
         path,
         "Keras file",
         str(model.name),
         network,
         spec,
-        head_by(path, activation, scores.shape[-1], given.head),
+        head_by(path, activation, scores.shape[-1], options.head),
         int(scores.shape[-1]),
         original,
         activation,
@@ -221,11 +221,11 @@ def _from_keras(path: Path, given: Given) -> Foreign:
     )
 
 
-def _from_saved_model(path: Path, given: Given) -> Foreign:
-    graph = saved_model.open_saved_model(path, given.output)
-    side, channels = shape_of(path, saved_model.input_shape(graph), given.size, None)
+def _from_saved_model(path: Path, options: NetworkOptions) -> ImportedNetwork:
+    graph = saved_model.open_saved_model(path, options.output)
+    side, channels = shape_of(path, saved_model.input_shape(graph), options.size, None)
     _require_scores(path, graph.scores.shape)
-    spec, notes = spec_of(path, (*side, channels), given, None)
+    spec, notes = spec_of(path, (*side, channels), options, None)
     found = saved_model.head_of(graph)
     image = keras.Input((*side, channels), name="image")
     features = found.body(image)
@@ -242,13 +242,13 @@ def _from_saved_model(path: Path, given: Given) -> Foreign:
         table = (fed * gain).astype(np.float32)
         return np.concatenate([saved_model.scores_of(graph, table[b]) for b in batches(pictures)])
 
-    return Foreign(
+    return ImportedNetwork(
         path,
         "SavedModel",
         path.resolve().name,
         network,
         spec,
-        head_by(path, found.activation, count, given.head),
+        head_by(path, found.activation, count, options.head),
         count,
         original,
         found.activation,
@@ -274,7 +274,7 @@ class Front(NamedTuple):
 def _resized(path: Path, graph: Any, rule: str) -> tuple[tuple[int, int] | None, list[str]]:
     """The size that a `Resizing` layer at the beginning gives, and a note; None without one.
 
-    One behind an input of a size of its own stays a layer of the network.
+    A `Resizing` layer after an input of fixed size stays a layer of the network.
     """
     first = islice(_laid_open(graph), BEGINNING)
     layer = next((x for x in first if isinstance(x, layers.Resizing)), None)
@@ -302,7 +302,7 @@ def _laid_open(graph: Any) -> Iterator[layers.Layer]:
 
 
 def shape_of(
-    path: Path, shape: tuple[int | None, ...], wanted: tuple[int, int] | None, own: Any
+    path: Path, shape: tuple[int | None, ...], requested: tuple[int, int] | None, own: Any
 ) -> tuple[tuple[int, int], int]:
     """Height and width, and channels, of an input of this shape."""
     if len(shape) != 3:
@@ -319,17 +319,18 @@ def shape_of(
             "alone, which are given to 1 channel, or to each of 3; retrain it on 1 or 3"
         )
     known = own if height is None or width is None else (int(height), int(width))
-    if known is None and wanted is None:
+    if known is None and requested is None:
         raise UsageError(f"{path}: takes images of any size: say which it was trained on: --size N")
-    if known and wanted and known != wanted:
+    if known and requested and known != requested:
         raise UsageError(
-            f"--size {wanted[0]}x{wanted[1]}: {path} takes {known[0]}x{known[1]}: leave --size out"
+            f"--size {requested[0]}x{requested[1]}: {path} takes {known[0]}x{known[1]}: leave "
+            "--size out"
         )
-    side = known or wanted
+    side = known or requested
     assert side is not None
-    if not all(LEAST_SIDE <= each <= LARGEST_SIDE for each in side):
+    if not all(MIN_SIDE <= each <= LARGEST_SIDE for each in side):
         raise ConversionError(
-            f"{path}: takes images of {side[0]}x{side[1]}; a model file takes {LEAST_SIDE} to "
+            f"{path}: takes images of {side[0]}x{side[1]}; a model file takes {MIN_SIDE} to "
             f"{LARGEST_SIDE} pixels a side: retrain it at such a size"
         )
     return side, int(channels)
@@ -371,31 +372,37 @@ def _affine(layer: layers.Layer) -> tuple[Any, Any] | None:
 
 
 def spec_of(
-    path: Path, shape: tuple[int, int, int], given: Given, front: Front | None, unsaid: str = UNSAID
+    path: Path,
+    shape: tuple[int, int, int],
+    options: NetworkOptions,
+    front: Front | None,
+    unsaid: str = UNSAID,
 ) -> tuple[InputSpec, list[str]]:
     """What the network sees, by the options and by what its first layers do."""
     height, width, channels = shape
-    if (given.mean is None) != (given.std is None):
+    if (options.mean is None) != (options.std is None):
         raise UsageError("--mean and --std belong together: give both")
-    if given.mean is None and front is None:
+    if options.mean is None and front is None:
         raise UsageError(f"{path}: {unsaid}")
-    mean, std = (_channelled(given, channels)) if given.mean else (np.zeros(1), np.ones(1))
+    mean, std = (_channelled(options, channels)) if options.mean else (np.zeros(1), np.ones(1))
     notes = []
     if front is not None:
         std = std / front.scale
         mean = mean - front.offset * std
         what = ", ".join(repr(name) for name in front.names)
         before_it = (
-            "gray levels as they are" if given.mean is None else "what --mean and --std give"
+            "gray levels as they are" if options.mean is None else "what --mean and --std give"
         )
         notes.append(f"its layers {what} take {before_it}, and are done by the device's table")
-    spec = InputSpec(height, width, channels, given.resize, _plain(mean), _plain(std))
+    spec = InputSpec(height, width, channels, options.resize, _plain(mean), _plain(std))
     return spec, notes
 
 
-def _channelled(given: Given, channels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _channelled(
+    options: NetworkOptions, channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     values = []
-    for name, each in (("--mean", given.mean), ("--std", given.std)):
+    for name, each in (("--mean", options.mean), ("--std", options.std)):
         assert each is not None
         if len(each) not in (1, channels):
             raise UsageError(
@@ -413,24 +420,26 @@ def _plain(values: NDArray[np.float64]) -> float | tuple[float, ...]:
     return numbers[0] if len(set(numbers)) == 1 else numbers
 
 
-def _fed(spec: InputSpec, given: Given, channels: int) -> InputSpec:
+def _fed(spec: InputSpec, options: NetworkOptions, channels: int) -> InputSpec:
     """What the original network is fed: the same pictures, by the options alone."""
-    if given.mean is None:
+    if options.mean is None:
         return spec._replace(mean=0.0, std=1.0)
-    mean, std = _channelled(given, channels)
+    mean, std = _channelled(options, channels)
     return spec._replace(mean=_plain(mean), std=_plain(std))
 
 
 # --- what comes out ------------------------------------------------------------------------------
 
 
-def _chosen_output(path: Path, graph: Any, wanted: str | None) -> keras.KerasTensor:
+def _chosen_output(path: Path, graph: Any, requested: str | None) -> keras.KerasTensor:
     names = list(graph.output_names)
-    if wanted is None and len(names) == 1:
+    if requested is None and len(names) == 1:
         return graph.outputs[0]
-    if wanted in names:
-        return graph.outputs[names.index(wanted)]
-    what = f"--output {wanted}: there is no such output" if wanted else "which holds the scores?"
+    if requested in names:
+        return graph.outputs[names.index(requested)]
+    what = (
+        f"--output {requested}: there is no such output" if requested else "which holds the scores?"
+    )
     raise UsageError(
         f"{path}: has {len(names)} outputs ({', '.join(names)}); {what} Give --output NAME"
     )
@@ -444,29 +453,29 @@ def _require_scores(path: Path, shape: Any) -> None:
         )
 
 
-def head_by(path: Path, activation: str | None, count: int, wanted: Head | None) -> Head:
-    """Whether labels are independent, by the activation, or else by the option."""
+def head_by(path: Path, activation: str | None, count: int, requested: Head | None) -> Head:
+    """Whether labels are independent, by the activation, otherwise by the option."""
     found = HEADS[activation] if activation else "independent" if count == 1 else None
-    if found is None and wanted is None:
+    if found is None and requested is None:
         raise UsageError(
             f"{path}: ends in no sigmoid or softmax: say --head independent where each label is a "
             "question of its own, --head exclusive where just one applies"
         )
-    if found and wanted and found != wanted:
+    if found and requested and found != requested:
         raise UsageError(
-            f"--head {wanted}: {path} ends in a {activation or 'single score'}, so its labels are "
-            f"{found}"
+            f"--head {requested}: {path} ends in a {activation or 'single score'}, so its labels "
+            f"are {found}"
         )
     if activation == "softmax" and count == 1:
         raise ConversionError(f"{path}: a softmax over one score is always 1: it ranks nothing")
-    return found or wanted  # type: ignore[return-value]
+    return found or requested  # type: ignore[return-value]
 
 
 def require_logits(opened: Any, logits: Floats) -> None:
-    """Refuse what was taken for logits, and is a sigmoid's or a softmax's answer.
+    """Refuse supposed logits that are the answers of a sigmoid or a softmax.
 
     Args:
-        opened: a network whose end is no activation that is known.
+        opened: a network that does not end in a known activation.
         logits: N×L, of any pictures.
 
     Raises:
@@ -499,7 +508,7 @@ def _strange(height: int, width: int) -> NDArray[np.uint8]:
 
 
 def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, list[str]]:
-    """What is cut off the end, the network with its new head, and what to say of it."""
+    """The activation that is cut off, the network with its new head, and notes."""
     last = before_end(flat)
     activation, tensor = None, last.output
     if isinstance(last, layers.Softmax):
@@ -524,8 +533,8 @@ def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, 
     features, kernel, bias = tensor, None, None
     if isinstance(dense, layers.Dense) and len(dense.input.shape) == 2:
         features = dense.input
-        kernel, *given = dense.get_weights()
-        bias = given[0] if given else np.zeros(kernel.shape[-1], np.float32)
+        kernel, *biases = dense.get_weights()
+        bias = biases[0] if biases else np.zeros(kernel.shape[-1], np.float32)
     count = tensor.shape[-1]
     if kernel is None or bias is None:
         kernel, bias = np.eye(count, dtype=np.float32), np.zeros(count, np.float32)
@@ -544,7 +553,7 @@ def _with_head(path: Path, flat: keras.Model) -> tuple[str | None, keras.Model, 
 
 
 def _each_before_sigmoid(joined: layers.Concatenate) -> list[keras.KerasTensor]:
-    """The logits of scores that are made one by one; nothing where one is made otherwise."""
+    """The logits of scores that are made one by one; empty where one is not made so."""
     makers = [tensor._keras_history.operation for tensor in joined.input]
     sigmoids = [getattr(getattr(each, "activation", None), "__name__", "") for each in makers]
     return [each.input for each in makers] if set(sigmoids) == {"sigmoid"} else []

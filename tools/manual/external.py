@@ -19,7 +19,7 @@ LOADING: Final = {
 NAMING: Final = ("canonical", "alternate", "next", "prev", "license", "author")
 """Relations of `<link>` that name a page and load none."""
 
-FOREIGN: Final = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
+EXTERNAL: Final = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
 IN_STYLES: Final = re.compile(
     r"""(?:url\(|@import)\s*["']?((?:https?:)?//[^"')\s;]+)""", re.IGNORECASE
 )
@@ -31,17 +31,17 @@ class _Loads(HTMLParser):
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attributes}
-        if tag == "link" and set(given.get("rel", "").split()) & set(NAMING):
+        values = {name: value or "" for name, value in attributes}
+        if tag == "link" and set(values.get("rel", "").split()) & set(NAMING):
             return
-        for name, value in given.items():
-            if tag in LOADING.get(name, ()) and FOREIGN.match(value):
+        for name, value in values.items():
+            if tag in LOADING.get(name, ()) and EXTERNAL.match(value):
                 self.found.append(value.strip())
             if name == "style":
                 self.found += IN_STYLES.findall(value)
 
 
-def foreign(site: Path) -> list[str]:
+def external_loads(site: Path) -> list[str]:
     """Each load from another host in a built site's HTML and style sheets, as `page: address`.
 
     Scripts are not read; only a browser's list of requests shows theirs.

@@ -1,4 +1,4 @@
-"""Foreign Keras networks: opened, rewritten, and held to what Keras itself answers."""
+"""Imported Keras networks: opened, rewritten, and held to what Keras itself answers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,17 @@ from edge_app.core.errors import UsageError
 from edge_app.model.preprocess import InputSpec, lookup_table
 from quantize.errors import ConversionError
 from quantize.importing.convert import in_float, require_no_loop, unrepaired
-from quantize.importing.foreign import EQUAL, Foreign, Given, open_foreign, require_logits
+from quantize.importing.network import (
+    EQUAL,
+    ImportedNetwork,
+    NetworkOptions,
+    open_network,
+    require_logits,
+)
 from quantize.repairs.fold import fold
 
 SHAPE = (32, 40, 3)
-SCALED = Given(mean=(120.0, 130.0, 140.0), std=(60.0, 61.0, 62.0))
+SCALED = NetworkOptions(mean=(120.0, 130.0, 140.0), std=(60.0, 61.0, 62.0))
 
 
 def varied(model: keras.Model) -> keras.Model:
@@ -114,9 +120,9 @@ def one_by_one() -> keras.Model:
     )
 
 
-CASES: dict[str, tuple[Callable[[], keras.Model], Given, bool, str]] = {
-    "nested": (nested, Given(), True, "sigmoid"),
-    "branched": (branched, Given(), True, "softmax"),
+CASES: dict[str, tuple[Callable[[], keras.Model], NetworkOptions, bool, str]] = {
+    "nested": (nested, NetworkOptions(), True, "sigmoid"),
+    "branched": (branched, NetworkOptions(), True, "softmax"),
     "convolutional head": (convolutional_head, SCALED, False, "softmax"),
     "sequential": (sequential, SCALED, False, "sigmoid"),
     "operation at the end": (operation_at_the_end, SCALED, True, "softmax"),
@@ -126,14 +132,16 @@ CASES: dict[str, tuple[Callable[[], keras.Model], Given, bool, str]] = {
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Foreign, keras.Model]]:
+def opened(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[ImportedNetwork, keras.Model]]:
     folder = tmp_path_factory.mktemp("foreign")
     found = {}
-    for name, (build, given, _, _) in CASES.items():
+    for name, (build, options, _, _) in CASES.items():
         keras.utils.set_random_seed(2)
         model = varied(build())
         model.save(folder / f"{name}.keras")
-        found[name] = open_foreign(folder / f"{name}.keras", given), model
+        found[name] = open_network(folder / f"{name}.keras", options), model
     return found
 
 
@@ -142,78 +150,78 @@ def grays(spec: InputSpec, count: int = 6) -> np.ndarray:
     return rng.integers(0, 256, (count, spec.height, spec.width), np.uint8)
 
 
-def scores_of(foreign: Foreign, logits: np.ndarray) -> np.ndarray:
-    if foreign.activation == "sigmoid":
+def scores_of(imported: ImportedNetwork, logits: np.ndarray) -> np.ndarray:
+    if imported.activation == "sigmoid":
         return expit(logits)
-    return softmax(logits, axis=1) if foreign.activation == "softmax" else logits
+    return softmax(logits, axis=1) if imported.activation == "softmax" else logits
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_its_scores_are_the_originals(
-    case: str, opened: dict[str, tuple[Foreign, keras.Model]]
+    case: str, opened: dict[str, tuple[ImportedNetwork, keras.Model]]
 ) -> None:
-    foreign, model = opened[case]
-    _, given, mapped, end = CASES[case]
-    pictures = grays(foreign.spec)
+    imported, model = opened[case]
+    _, options, mapped, end = CASES[case]
+    pictures = grays(imported.spec)
     fed = np.repeat(pictures[..., np.newaxis].astype(np.float32), 3, axis=-1)
-    if given.mean:
-        fed = (fed - np.float32(given.mean)) / np.float32(given.std)
-    wanted = np.asarray(model(fed, training=False))
-    assert np.ptp(wanted, axis=0).max() > 1e-3  # or all of them would be equal
-    logits = foreign.logits(pictures)
-    np.testing.assert_allclose(scores_of(foreign, logits), wanted, atol=EQUAL)
-    assert (foreign.activation or "logits") == end
-    assert foreign.mapped == mapped
-    assert any("no heatmap" in note for note in foreign.notes) != mapped
+    if options.mean:
+        fed = (fed - np.float32(options.mean)) / np.float32(options.std)
+    expected = np.asarray(model(fed, training=False))
+    assert np.ptp(expected, axis=0).max() > 1e-3  # or all of them would be equal
+    logits = imported.logits(pictures)
+    np.testing.assert_allclose(scores_of(imported, logits), expected, atol=EQUAL)
+    assert (imported.activation or "logits") == end
+    assert imported.mapped == mapped
+    assert any("no heatmap" in note for note in imported.notes) != mapped
 
 
 @pytest.mark.parametrize("case", [name for name, row in CASES.items() if row[2]])
 def test_the_maps_mean_is_the_logits(
-    case: str, opened: dict[str, tuple[Foreign, keras.Model]]
+    case: str, opened: dict[str, tuple[ImportedNetwork, keras.Model]]
 ) -> None:
-    foreign, _ = opened[case]
-    x = lookup_table(foreign.spec, None)[grays(foreign.spec)]
-    logits, maps = foreign.network.predict_on_batch(x)
+    imported, _ = opened[case]
+    x = lookup_table(imported.spec, None)[grays(imported.spec)]
+    logits, maps = imported.network.predict_on_batch(x)
     np.testing.assert_allclose(maps.mean(axis=(1, 2)), logits, atol=EQUAL)
     assert maps.shape[1] * maps.shape[2] > 1
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_folding_changes_no_answer(
-    case: str, opened: dict[str, tuple[Foreign, keras.Model]]
+    case: str, opened: dict[str, tuple[ImportedNetwork, keras.Model]]
 ) -> None:
-    foreign, _ = opened[case]
-    x = lookup_table(foreign.spec, None)[grays(foreign.spec)]
-    before, after = foreign.network.predict_on_batch(x), fold(foreign.network).predict_on_batch(x)
-    if foreign.mapped:
+    imported, _ = opened[case]
+    x = lookup_table(imported.spec, None)[grays(imported.spec)]
+    before, after = imported.network.predict_on_batch(x), fold(imported.network).predict_on_batch(x)
+    if imported.mapped:
         before, after = before[0], after[0]
     np.testing.assert_allclose(after, before, atol=1e-4)
-    kept = [x for x in fold(foreign.network).layers if isinstance(x, layers.BatchNormalization)]
+    kept = [x for x in fold(imported.network).layers if isinstance(x, layers.BatchNormalization)]
     assert not kept  # behind a sum, it is a convolution of its own
-    assert unrepaired(fold(foreign.network)) is None
+    assert unrepaired(fold(imported.network)) is None
 
 
 def test_normalisation_in_the_graph_becomes_the_devices_table(
-    opened: dict[str, tuple[Foreign, keras.Model]],
+    opened: dict[str, tuple[ImportedNetwork, keras.Model]],
 ) -> None:
-    foreign, _ = opened["nested"]
-    np.testing.assert_allclose(foreign.spec.mean, [100, 110, 120])
-    np.testing.assert_allclose(foreign.spec.std, [30, 800**0.5, 700**0.5])
-    assert not any(isinstance(x, layers.Normalization) for x in foreign.network.layers)
+    imported, _ = opened["nested"]
+    np.testing.assert_allclose(imported.spec.mean, [100, 110, 120])
+    np.testing.assert_allclose(imported.spec.std, [30, 800**0.5, 700**0.5])
+    assert not any(isinstance(x, layers.Normalization) for x in imported.network.layers)
 
 
 def test_an_import_that_answers_something_else_is_refused(
-    opened: dict[str, tuple[Foreign, keras.Model]],
+    opened: dict[str, tuple[ImportedNetwork, keras.Model]],
 ) -> None:
-    foreign, _ = opened["nested"]
-    pictures = grays(foreign.spec)
-    assert foreign.require_equal(pictures) <= EQUAL
-    head = foreign.network.get_layer("map")
+    imported, _ = opened["nested"]
+    pictures = grays(imported.spec)
+    assert imported.require_equal(pictures) <= EQUAL
+    head = imported.network.get_layer("map")
     kernel, bias = head.get_weights()
     head.set_weights([kernel, bias + 1e-3])
     try:
         with pytest.raises(ConversionError, match=r"off the original's: it is not used"):
-            foreign.require_equal(pictures)
+            imported.require_equal(pictures)
     finally:
         head.set_weights([kernel, bias])
 
@@ -226,9 +234,9 @@ def test_a_network_of_mixed_precision_is_imported_in_float32(tmp_path: Path) -> 
     finally:
         keras.config.set_dtype_policy("float32")
     mixed.save(tmp_path / "mixed.keras")
-    foreign = open_foreign(tmp_path / "mixed.keras", SCALED)
-    assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
-    assert {layer.compute_dtype for layer in foreign.network.layers} == {"float32"}
+    imported = open_network(tmp_path / "mixed.keras", SCALED)
+    assert imported.require_equal(grays(imported.spec)) <= EQUAL
+    assert {layer.compute_dtype for layer in imported.network.layers} == {"float32"}
 
 
 def test_what_tensorflow_lite_has_not_is_refused_by_the_layers_name(tmp_path: Path) -> None:
@@ -237,9 +245,9 @@ def test_what_tensorflow_lite_has_not_is_refused_by_the_layers_name(tmp_path: Pa
     x = layers.GlobalAveragePooling2D()(ops.erfinv(x))
     path = tmp_path / "odd.keras"
     keras.Model(image, layers.Dense(2, "sigmoid")(x)).save(path)
-    foreign = open_foreign(path, Given())
+    imported = open_network(path, NetworkOptions())
     with pytest.raises(ConversionError, match=r"layer 'erfinv\w*' cannot be converted: .*Erfinv"):
-        in_float(foreign)
+        in_float(imported)
 
 
 @pytest.mark.parametrize("nested", [False, True])
@@ -253,10 +261,10 @@ def test_a_resizing_layer_gives_the_size_and_has_to_fit_the_rule(
     path = tmp_path / "any.keras"
     keras.Model(image, layers.Dense(1, "sigmoid")(x)).save(path)
     with pytest.raises(UsageError, match="'fit' makes pictures fit by crop: say --resize crop"):
-        open_foreign(path, Given())
-    foreign = open_foreign(path, Given(resize="crop-bilinear"))
-    assert (foreign.spec.height, foreign.spec.width, foreign.spec.std) == (32, 40, 255)
-    assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
+        open_network(path, NetworkOptions())
+    imported = open_network(path, NetworkOptions(resize="crop-bilinear"))
+    assert (imported.spec.height, imported.spec.width, imported.spec.std) == (32, 40, 255)
+    assert imported.require_equal(grays(imported.spec)) <= EQUAL
 
 
 def test_a_resizing_layer_behind_an_input_of_another_size_stays_in_the_network(
@@ -267,10 +275,10 @@ def test_a_resizing_layer_behind_an_input_of_another_size_stays_in_the_network(
     path = tmp_path / "larger.keras"
     x = layers.GlobalAveragePooling2D()(layers.Conv2D(3, 3)(x))
     keras.Model(image, layers.Dense(1, "sigmoid")(x)).save(path)
-    foreign = open_foreign(path, Given(mean=(0.0,), std=(255.0,)))
-    assert (foreign.spec.height, foreign.spec.width) == (64, 80)
-    assert foreign.require_equal(grays(foreign.spec)) <= EQUAL
-    assert not any("done by the device" in note for note in foreign.notes)
+    imported = open_network(path, NetworkOptions(mean=(0.0,), std=(255.0,)))
+    assert (imported.spec.height, imported.spec.width) == (64, 80)
+    assert imported.require_equal(grays(imported.spec)) <= EQUAL
+    assert not any("done by the device" in note for note in imported.notes)
 
 
 class Subclassed(keras.Model):
@@ -296,11 +304,13 @@ def test_a_subclassed_network_is_imported_as_a_saved_model(
     model = Subclassed(count, pooled)
     pictures = grays(InputSpec(*SHAPE))
     fed = np.repeat(pictures[..., np.newaxis].astype(np.float32), 3, axis=-1)
-    wanted = np.asarray(model(fed))
+    expected = np.asarray(model(fed))
     model.export(str(tmp_path / "saved"), verbose=False)
-    foreign = open_foreign(tmp_path / "saved", Given(size=(32, 40), mean=(0.0,), std=(1.0,)))
-    np.testing.assert_allclose(scores_of(foreign, foreign.logits(pictures)), wanted, atol=EQUAL)
-    assert (foreign.mapped, foreign.head) == (pooled, "independent" if pooled else "exclusive")
+    imported = open_network(
+        tmp_path / "saved", NetworkOptions(size=(32, 40), mean=(0.0,), std=(1.0,))
+    )
+    np.testing.assert_allclose(scores_of(imported, imported.logits(pictures)), expected, atol=EQUAL)
+    assert (imported.mapped, imported.head) == (pooled, "independent" if pooled else "exclusive")
 
 
 def recurrent(**options: object) -> keras.Model:
@@ -316,14 +326,14 @@ def test_a_loop_is_refused_by_its_layers_name_before_the_converter_dies_of_it(
 ) -> None:
     recurrent().save(tmp_path / "net.keras")
     with pytest.raises(ConversionError, match=r"layer 'reads' \(LSTM\).*unroll=True.*float32"):
-        require_no_loop(open_foreign(tmp_path / "net.keras", Given()))
+        require_no_loop(open_network(tmp_path / "net.keras", NetworkOptions()))
     recurrent(unroll=True).save(tmp_path / "unrolled.keras")
-    require_no_loop(open_foreign(tmp_path / "unrolled.keras", Given()))
+    require_no_loop(open_network(tmp_path / "unrolled.keras", NetworkOptions()))
 
 
 def test_a_loop_in_a_saved_model_is_refused_by_its_operations_name(tmp_path: Path) -> None:
     recurrent().export(str(tmp_path / "saved"), verbose=False)
-    opened = open_foreign(tmp_path / "saved", Given(mean=(0.0,), std=(1.0,)))
+    opened = open_network(tmp_path / "saved", NetworkOptions(mean=(0.0,), std=(1.0,)))
     with pytest.raises(ConversionError, match=r"operation '.*while.*' .*float32"):
         require_no_loop(opened)
 
@@ -339,7 +349,7 @@ def test_logits_that_lie_where_probabilities_do_are_taken_for_what_they_are(
     scores = x if ends_in == "logits" else 1 - layers.Activation("sigmoid")(x)
     model = keras.Model(image, scores)
     model.save(tmp_path / "net.keras")
-    opened = open_foreign(tmp_path / "net.keras", SCALED._replace(head="independent"))
+    opened = open_network(tmp_path / "net.keras", SCALED._replace(head="independent"))
     logits = opened.logits(np.stack([np.full(SHAPE[:2], gray, np.uint8) for gray in (110, 140)]))
     assert ((logits > 0) & (logits < 1)).all()
     if ends_in == "logits":
