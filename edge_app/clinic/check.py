@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_app.clinic.looked import SECONDS, Looked, looked
+from edge_app.clinic.places import unwritable
 from edge_app.clinic.remembered import gone, unmounted
 from edge_app.clinic.settings import (
     LOOPBACK,
@@ -137,8 +138,8 @@ def _spool(settings: Settings, seen: Looked | None) -> Iterator[str]:
         yield f"spool: {why}"
         return
     place = _existing(settings.spool)
-    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-        yield f"spool: this user may not write in {place}"
+    if why := unwritable(place):
+        yield f"spool: {why}"
         return
     if settings.spool.is_dir():
         mode = stat.S_IMODE(settings.spool.stat().st_mode)
@@ -218,8 +219,8 @@ def _page(page: Page) -> Iterator[str]:
         Texts(page.language)
     except EdgeCxrError as error:
         yield str(error)
-    if page.collect and not os.access(_existing(page.collect), os.R_OK | os.W_OK | os.X_OK):
-        yield f"[page] collect: this user may not write in {_existing(page.collect)}"
+    if page.collect and (why := unwritable(_existing(page.collect))):
+        yield f"[page] collect: {why}"
 
 
 def _listener(table: str, listener: Listener) -> Iterator[str]:
@@ -292,6 +293,6 @@ def _watch(watch: Watch) -> Iterator[str]:
             return
     if watch.outbox and (why := unmounted(watch.outbox)):
         yield f"[watch] outbox: {why}"
-    for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
-        if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):
-            yield f"[watch]: this user may not move files in {path}"
+    for name, path in (("folder", watch.folder), ("outbox", watch.outbox)):
+        if path and (why := unwritable(_existing(path))):
+            yield f"[watch] {name}: {why}"
