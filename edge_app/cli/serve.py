@@ -114,17 +114,21 @@ def _check(file: Path) -> None:
         complain(fault)
     if found.faults:
         raise typer.Exit(EXIT_USAGE)
+    for caution in found.cautions:
+        complain(caution)
     print(found.remark)
 
 
 def _serve(known: Settings) -> None:
-    from edge_app.clinic.check import missing
+    from edge_app.clinic.check import cautions, missing
 
     found = list(missing(known))
     for fault in found:
         complain(f"{known.file}: {fault}")
     if found:
         raise typer.Exit(EXIT_USAGE)
+    for caution in cautions(known):
+        complain(f"{known.file}: {caution}")
     from edge_app.clinic.box import Box
 
     Box(known).run()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from edge_app.clinic.looked import SECONDS, Looked, looked
+from edge_app.clinic.places import not_mounted, unwritable
 from edge_app.clinic.remembered import gone, unmounted
 from edge_app.clinic.settings import (
     LOOPBACK,
@@ -42,10 +43,12 @@ class Finding(NamedTuple):
     Attributes:
         faults: one line each, with the file's name.
         remark: a line where there is none.
+        cautions: one line each on what may be wrong, where there is no fault.
     """
 
     faults: tuple[str, ...]
     remark: str
+    cautions: tuple[str, ...] = ()
 
 
 def examined(file: Path, *, as_visitor: bool = False) -> Finding:
@@ -62,17 +65,18 @@ def examined(file: Path, *, as_visitor: bool = False) -> Finding:
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     seen = _looked_at(settings.spool)
     found = tuple(f"{file}: {fault}" for fault in faults(settings, seen))
-    remark = running(settings) or _nothing_wrong(settings)
+    perhaps = () if found else tuple(f"{file}: {caution}" for caution in cautions(settings))
+    remark = running(settings) or _nothing_wrong(settings, bool(perhaps))
     more = (
         "" if seen.to_the_end else f"; after {SECONDS:.0f} s its spool was not looked at any more"
     )
-    return Finding(found, f"{file}: {remark}{more}")
+    return Finding(found, f"{file}: {remark}{more}", perhaps)
 
 
-def _nothing_wrong(settings: Settings) -> str:
+def _nothing_wrong(settings: Settings, but_cautions: bool) -> str:
     unheard = settings.node is not None and not settings.node.receivers
     more = "the node's results go to no receiver" if unheard else "receivers are not asked"
-    return f"nothing is wrong here; {more}"
+    return f"nothing {'else ' if but_cautions else ''}is wrong here; {more}"
 
 
 def _looked_at(spool: Path) -> Looked:
@@ -122,6 +126,23 @@ def faults(settings: Settings, seen: Looked | None = None) -> Iterator[str]:
         yield from _users(settings.users)
 
 
+def cautions(settings: Settings) -> Iterator[str]:
+    """One line for each folder that may be meant for a disk that is not mounted.
+
+    Once one was, a note tells it for certain: see `remembered`.
+    """
+    watch, page = settings.watch, settings.page
+    folders = {
+        "spool": settings.spool,
+        "[watch] folder": watch.folder if watch else None,
+        "[watch] outbox": watch.outbox if watch else None,
+        "[page] collect": page.collect if page else None,
+    }
+    for name, folder in folders.items():
+        if folder and (why := not_mounted(folder)):
+            yield f"{name}: {why}"
+
+
 def missing(settings: Settings) -> Iterator[str]:
     """One line for each package that the settings need and that is not installed."""
     required: tuple[str, ...] = EXTRA if settings.node or settings.receivers else ()
@@ -137,8 +158,8 @@ def _spool(settings: Settings, seen: Looked | None) -> Iterator[str]:
         yield f"spool: {why}"
         return
     place = _existing(settings.spool)
-    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-        yield f"spool: this user may not write in {place}"
+    if why := unwritable(place):
+        yield f"spool: {why}"
         return
     if settings.spool.is_dir():
         mode = stat.S_IMODE(settings.spool.stat().st_mode)
@@ -218,8 +239,8 @@ def _page(page: Page) -> Iterator[str]:
         Texts(page.language)
     except EdgeCxrError as error:
         yield str(error)
-    if page.collect and not os.access(_existing(page.collect), os.R_OK | os.W_OK | os.X_OK):
-        yield f"[page] collect: this user may not write in {_existing(page.collect)}"
+    if page.collect and (why := unwritable(_existing(page.collect))):
+        yield f"[page] collect: {why}"
 
 
 def _listener(table: str, listener: Listener) -> Iterator[str]:
@@ -292,6 +313,6 @@ def _watch(watch: Watch) -> Iterator[str]:
             return
     if watch.outbox and (why := unmounted(watch.outbox)):
         yield f"[watch] outbox: {why}"
-    for path in (watch.folder, *((watch.outbox,) if watch.outbox else ())):
-        if not os.access(_existing(path), os.R_OK | os.W_OK | os.X_OK):
-            yield f"[watch]: this user may not move files in {path}"
+    for name, path in (("folder", watch.folder), ("outbox", watch.outbox)):
+        if path and (why := unwritable(_existing(path))):
+            yield f"[watch] {name}: {why}"

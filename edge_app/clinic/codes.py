@@ -6,6 +6,8 @@ The conformance statement (``docs/conformance.md``) lists the scheme.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from edge_app.clinic.statements import BLANK, JUDGED, OVERALL, UNREADABLE, WITHHELD, Statement
@@ -46,24 +48,58 @@ OWN: Final = (
     *(IMAGE, DECISION, THRESHOLD, PERCENTILE, VERDICT, *DECISIONS),
     *VERDICTS.values(),
 )
-"""All of the scheme but labels, whose codes are made by `finding`."""
+"""All of the scheme but labels, whose codes are made by `findings`."""
 
 LONGEST_VALUE: Final = 16
 LONGEST_MEANING: Final = 64
+DIGITS, MOST_DIGITS = 6, 13
+"""Of a name's SHA-256, where its letters are too many, or others' as well."""
 
 
-def finding(statement: Statement) -> Code:
-    """The code of what a statement is about; the label's own where the model states none."""
+def findings(statements: Sequence[Statement]) -> list[Code]:
+    """The codes of what an answer's statements are about; the labels' own where the model has any.
+
+    Labels that it states no code of never share one: names that differ in blanks, signs or capitals
+    alone have a part of their digest in it, as long ones have.
+
+    Args:
+        statements: of the whole, if there is such a one, and then of all labels.
+    """
+    digits = [_least_digits(each.name) for each in statements]
+    while True:
+        made = [_code(each, number) for each, number in zip(statements, digits, strict=True)]
+        if made and statements[0].name == OVERALL and not statements[0].code:
+            made[0] = IMAGE
+        held = Counter(code[:2] for code in made)
+        shared = [
+            place
+            for place, code in enumerate(made)
+            if held[code[:2]] > 1 and not statements[place].code and digits[place] < MOST_DIGITS
+        ]
+        if not shared:
+            return made
+        for place in shared:
+            digits[place] = max(DIGITS, digits[place] + 1)
+
+
+def _least_digits(name: str) -> int:
+    """Of its digest, that a label's code has by itself; 0 for most."""
+    plain = all(c.isascii() and (c.isalnum() or c in " _-") for c in name)
+    return 0 if plain and len(_letters(name)) <= LONGEST_VALUE else DIGITS
+
+
+def _code(statement: Statement, digits: int) -> Code:
     if statement.code:
         return statement.code
-    if statement.name == OVERALL:
-        return IMAGE
-    value = "L-" + "".join(c for c in statement.name.upper() if c.isascii() and c.isalnum())
-    plain = all(c.isascii() and (c.isalnum() or c in " _-") for c in statement.name)
-    if len(value) > LONGEST_VALUE or not plain:  # which others could have, too
-        digest = hashlib.sha256(statement.name.encode()).hexdigest()[:6].upper()
-        value = f"{value[:9]}-{digest}"
+    value = _letters(statement.name)
+    if digits:
+        digest = hashlib.sha256(statement.name.encode()).hexdigest()[:digits].upper()
+        value = f"{value[: LONGEST_VALUE - digits - 1]}-{digest}"
     return Code(SCHEME, value, statement.name[:LONGEST_MEANING])
+
+
+def _letters(name: str) -> str:
+    return "L-" + "".join(c for c in name.upper() if c.isascii() and c.isalnum())
 
 
 def decision(statement: Statement) -> Code:

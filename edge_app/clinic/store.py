@@ -24,6 +24,7 @@ from typing import Any, Final
 from edge_app.clinic.database import LOG_BYTES, open_database
 from edge_app.clinic.durable import sync_folder
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
+from edge_app.clinic.places import WRITABLE
 
 DATABASE: Final = "spool.sqlite"
 LOG: Final = f"{DATABASE}-wal"
@@ -71,6 +72,13 @@ def is_there(folder: Path) -> bool:
     return True
 
 
+def _cannot_hold(folder: Path, error: OSError) -> str:
+    why = f"{folder}: cannot hold the spool: "
+    if error.errno == errno.EROFS:
+        return f"{why}it is on a read-only disk: {WRITABLE}"
+    return f"{why}{error.strerror}: give another folder, or this user the right to write there"
+
+
 class Store:
     """A spool's folder, open. Threads share it; other processes are kept out.
 
@@ -96,10 +104,7 @@ class Store:
                 sync_folder(each.parent)
             self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise SpoolError(
-                f"{folder}: cannot hold the spool: {error.strerror}: give another folder, or "
-                "this user the right to write there"
-            ) from None
+            raise SpoolError(_cannot_hold(folder, error)) from None
         try:
             self._take_lock()
             self._connection = open_database(folder / DATABASE, alone=alone)

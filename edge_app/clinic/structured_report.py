@@ -82,8 +82,9 @@ def report(
     frame = algorithm._replace(
         author=author.name, device=derived_uid(author.salt, "device"), verdict=stated.verdict
     )
-    kinds = [_group_kind(algorithm, each, codes.decision(each)) for each in stated.statements]
-    form, *groups = book.get([frame, *kinds], soon=_others(frame, algorithm, stated.statements))
+    said = [*zip(stated.statements, codes.findings(stated.statements), strict=True)]
+    kinds = [_group_kind(algorithm, *each, codes.decision(each[0])) for each in said]
+    form, *groups = book.get([frame, *kinds], soon=_others(frame, algorithm, said))
     own = Dataset()
     date_and_describe(own, header)
     own.SOPInstanceUID = derived_uid(author.salt, "report", *parts)
@@ -115,13 +116,13 @@ def _in_digits(said: Statement) -> str:
     return " ".join([said.name, codes.decision(said).value, *(f"{each}" for each in numbers)])
 
 
-def _others(frame: Kind, algorithm: Kind, statements: Iterable[Statement]) -> Iterator[Kind]:
+def _others(frame: Kind, algorithm: Kind, said: Iterable[tuple[Statement, Code]]) -> Iterator[Kind]:
     """The kinds that other images' reports will need."""
-    for each in statements:
-        if each.above is not None:
+    for statement, finding in said:
+        if statement.above is not None:
             for decision in codes.DECISIONS:
                 if decision != codes.UNDECIDED:
-                    yield _group_kind(algorithm, each, decision)
+                    yield _group_kind(algorithm, statement, finding, decision)
     for verdict in codes.VERDICTS:
         yield frame._replace(verdict=verdict)
 
@@ -130,8 +131,7 @@ def _algorithm(stated: Stated) -> Kind:
     return Kind(stated.model, stated.model_sha256, stated.parameters)
 
 
-def _group_kind(algorithm: Kind, statement: Statement, decision: Code) -> Kind:
-    finding = codes.finding(statement)
+def _group_kind(algorithm: Kind, statement: Statement, finding: Code, decision: Code) -> Kind:
     return algorithm._replace(
         group=(
             *(statement.name, finding.scheme, finding.value, finding.meaning),

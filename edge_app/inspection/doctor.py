@@ -37,8 +37,8 @@ def examine(options: BackendOptions, as_json: bool, box: Mapping[str, Any] | Non
     Args:
         options: the backend to use; any but ``auto`` must work.
         as_json: one object instead of a table.
-        box: of the box in the clinic, if there is one: ``faults``, a line each, and a ``remark``
-            where there is none.
+        box: of the box in the clinic, if there is one: ``faults``, a line each, and where there
+            is none, ``cautions``, likewise, and a ``remark``.
 
     Returns:
         The exit code.
@@ -204,7 +204,8 @@ def _lines(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "site", site["error"] or f"{site['file']} decides"
     yield "verdicts", f"kept in {found['verdicts']}" if found["verdicts"] else NOWHERE
     if found["box"]:
-        for line in found["box"]["faults"] or [found["box"]["remark"]]:
+        box = found["box"]
+        for line in box["faults"] or [*box["cautions"], box["remark"]]:
             yield "box", line
     if found["ok"]:
         where = "CPU" if used["delegate"] == CPU else f"delegate {used['delegate']}"

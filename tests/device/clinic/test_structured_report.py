@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import io
 import itertools
 import json
@@ -40,6 +41,7 @@ from edge_app.clinic.structured_report import Author, report
 from edge_app.core.errors import EdgeCxrError, ImageError
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import decode
+from edge_app.model.labels import Code
 from edge_app.model.model_file import read
 from edge_app.pipeline.json_answer import answered, origin, refused
 
@@ -463,11 +465,11 @@ def test_it_is_what_highdicom_makes_with_these_values(
         for item in expected.ContentSequence
         if item.ConceptNameCodeSequence[0].CodeValue == codes.GROUPS.value
     )
-    for each in said.statements:
+    for each, finding in zip(said.statements, codes.findings(said.statements), strict=True):
         numbers = each.probability, each.percentile
         monkeypatch.setattr(make_forms, "NUMBERS", numbers)
         monkeypatch.setattr(make_forms, "TRACKING", derived_uid(salt, "group", each.name, *parts))
-        kind = structured_report._group_kind(frame, each, codes.decision(each))
+        kind = structured_report._group_kind(frame, each, finding, codes.decision(each))
         groups.append(make_forms._finding_group(kind)[0])
     for keyword in ("InstanceCreation", "Series", "Content"):
         for part in ("Date", "Time"):
@@ -539,12 +541,66 @@ def test_a_damaged_form_is_told(book: FormBook, classifier: Classifier, answer: 
         report(header, "content", said, AUTHOR, damaged)
 
 
+def said(name: str, code: Code | None = None) -> Statement:
+    return Statement(name, code, 0.5, None, None, None, "p")
+
+
 def test_long_labels_get_codes_that_differ() -> None:
     names = ("Pleural_Thickening", "Pleural Thickness", "Pleural_Thickening_left", "é", "è")
     names += ("肺炎 1", "結節 1", "Mass", "Mass (?)", "Masse", "Massé")
-    made = {codes.finding(Statement(name, None, 0.5, None, None, None, "p")) for name in names}
+    made = codes.findings([said(name) for name in names])
     assert len({code.value for code in made}) == len(names)
     assert all(len(code.value) <= 16 for code in made)
+
+
+def test_labels_that_differ_in_blanks_signs_or_capitals_get_codes_that_differ() -> None:
+    names = ("Lung Mass", "Lung_Mass", "lung mass", "LungMass", "Nodule")
+    made = codes.findings([said(name) for name in (OVERALL, *names)])
+    values = [code.value for code in made]
+    assert len(set(values)) == len(values)
+    assert (values[0], values[-1]) == ("IMAGE", "L-NODULE")
+    assert all(re.fullmatch(r"L-LUNGMAS-[0-9A-F]{6}", value) for value in values[1:-1])
+    assert codes.findings([said(name) for name in reversed(names)]) == made[:0:-1]
+    assert [code.value for code in codes.findings([said("Lung_Mass")])] == ["L-LUNGMASS"]
+
+
+def test_no_label_gets_what_its_model_calls_another() -> None:
+    mine = Code(codes.SCHEME, "L-MASS", "Mass, large")
+    one, other, third = codes.findings([said("Large", mine), said("Mass"), said(OVERALL)])
+    assert one == mine
+    assert re.fullmatch(r"L-MASS-[0-9A-F]{6}", other.value)
+    assert third.value == "L-OVERALL"
+
+
+def test_labels_whose_digests_begin_alike_get_codes_that_differ() -> None:
+    """Of these names, which were found by trying."""
+    names = [f"Pleural Thickening {number}" for number in (4409, 5885)]
+    assert len({hashlib.sha256(name.encode()).hexdigest()[:6] for name in names}) == 1
+    one, other = (code.value for code in codes.findings([said(name) for name in names]))
+    assert one != other
+    assert len(one) == len(other) == 16
+
+
+def test_codes_of_the_shipped_models_stay_what_they_are(classifier: Classifier) -> None:
+    """Archives and those who read them know these by name: docs/conformance.md."""
+    made = codes.findings([said(label.name, label.code) for label in classifier.labels])
+    assert [code.value for code in made] == [
+        *("RID28493", "RID43255", "L-INFILTRATION", "RID5352", "L-EDEMA", "RID4799"),
+        *("L-FIBROSIS", "RID34539", "RID5350", "L-PLEURAL-04FB6C", "L-CARDIOMEGALY"),
+        *("L-NODULE", "L-HERNIA", "L-MASS", "L-NOFINDING"),
+    ]
+
+
+def test_a_report_tells_labels_apart_that_differ_in_a_blank(
+    made: Any, answer: dict[str, Any]
+) -> None:
+    findings = answer["findings"][:2]
+    for each, name in zip(findings, ("Lung Mass", "Lung_Mass"), strict=True):
+        findings = [*findings[1:], {**each, "label": name}]
+    text = dump(made({**answer, "findings": findings}))
+    told = re.findall(r'"Finding"\)=\((L-[^,]*),99EDGECXR', text)
+    assert len(told) == 2
+    assert told[0] != told[1]
 
 
 @pytest.mark.parametrize("score", [0.0, 1.0, 1e-6, 0.123456, 0.9999996])

@@ -1,0 +1,76 @@
+"""Whether a folder can be written, and whether the disk that it is meant to lie on is mounted."""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+WRITABLE: Final = (
+    "see in dmesg whether it fails, and mount it for writing; a systemd service also needs "
+    "ReadWritePaths= for it"
+)
+"""What is to be done where a disk is read-only, as the system makes one that fails."""
+
+FSTAB, NAMED_AT = Path("/etc/fstab"), 1
+"""What is to be mounted on this machine, and the column that says where: fstab(5)."""
+
+MOUNTS, MOUNTED_AT = Path("/proc/self/mountinfo"), 4
+"""What is mounted, likewise: proc(5)."""
+
+OCTAL: Final = re.compile(rb"\\([0-3][0-7]{2})")
+"""A byte of a name, such as a blank, as both write it."""
+
+USUAL: Final = ("/media", "/mnt", "/run/media")
+"""Where disks are mounted by custom: Filesystem Hierarchy Standard 3.0, and udisks."""
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why this user cannot write in a folder that is there; None where they can."""
+    if os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return None
+    with suppress(OSError):
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return f"{folder} is on a read-only disk: {WRITABLE}"
+    return f"this user may not write in {folder}: check its owner and mode"
+
+
+def not_mounted(folder: Path) -> str | None:
+    """That a folder seems to be meant for a disk that is not mounted; None where nothing says so.
+
+    Nothing is certain: what mounts a disk need not be in fstab, and a folder below ``/mnt`` may be
+    meant for the system's own disk.
+    """
+    place = os.path.realpath(folder)
+    above = [each for each in _points(MOUNTS, MOUNTED_AT) if _is_within(place, each)]
+    if not above:  # nothing is known of this machine
+        return None
+    mount = max(above, key=len)
+    instead = f"or what is written goes to the disk of {mount}"
+    named = [each for each in _points(FSTAB, NAMED_AT) if _is_within(place, each)]
+    if len(point := max(named, key=len, default="")) > len(mount):
+        return f"{folder}: {FSTAB} names {point}, where nothing is mounted: mount it, {instead}"
+    usual = [os.path.realpath(each) for each in USUAL]
+    if any(place != each and _is_within(place, each) and len(each) > len(mount) for each in usual):
+        return f"{folder}: no disk is mounted there: if it is meant for one, mount it, {instead}"
+    return None
+
+
+def _points(table: Path, column: int) -> list[str]:
+    """Mount points that a table has; none where it cannot be read."""
+    with suppress(OSError):
+        rows = (line.split() for line in table.read_bytes().splitlines())
+        found = (row[column] for row in rows if len(row) > column and row[0][:1] != b"#")
+        named = (os.fsdecode(OCTAL.sub(_byte, each)) for each in found if each[:1] == b"/")
+        return [os.path.realpath(each) for each in named]
+    return []
+
+
+def _byte(escaped: re.Match[bytes]) -> bytes:
+    return bytes((int(escaped[1], 8),))
+
+
+def _is_within(place: str, folder: str) -> bool:
+    return os.path.commonpath((place, folder)) == folder
