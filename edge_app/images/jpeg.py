@@ -149,7 +149,8 @@ def _prolonged(data: bytes) -> bytes | None:
     """With `MORE` at the end of each scan; None where that says nothing, or costs too much."""
     found = list(segments(data))
     markers = [marker for marker, _ in found]
-    if markers.count(START_OF_SCAN) > USUAL_SCANS or not set(markers).isdisjoint(ARITHMETIC):
+    scans = markers.count(START_OF_SCAN)
+    if not 0 < scans <= USUAL_SCANS or not set(markers).isdisjoint(ARITHMETIC):
         return None
     parts, done = [], 0
     for marker, at in found:

@@ -193,11 +193,10 @@ def _missing_of_jpeg(
     notes = [missing] if missing else []
     if isinstance(source, jpeg.Watched) and source.ends_late:
         notes.append(jpeg.ENDS_LATE)
-    for box in _ends(image, *stored.size):
-        if jpeg.ends_early(np.asarray(stored.crop(box))):
-            if missing or not _is_whole_jpeg(image, data):
-                notes.append(jpeg.ENDS_EARLY)
-            break
+    ends = [jpeg.ends_early(np.asarray(stored.crop(box))) for box in _ends(image, *stored.size)]
+    places = np.flatnonzero(ends).tolist()
+    if places and (missing or not _is_whole(image, data, places, len(ends))):
+        notes.append(jpeg.ENDS_EARLY)
     return notes
 
 
@@ -212,18 +211,39 @@ def _missing_of_strips(strips: Iterable[bytes]) -> list[str]:
     return [note for note in notes if note]
 
 
-def _is_whole_jpeg(image: Image.Image, data: bytes) -> bool:
-    """See `jpeg.is_whole`; the strips of a TIFF are not tried."""
+def _is_whole(image: Image.Image, data: bytes, places: list[int], count: int) -> bool:
+    """See `jpeg.is_whole`; of a TIFF, the JPEGs at these of so many places."""
+    from edge_app.images import jpeg, tiff
+
+    def is_as_shown(other: bytes) -> bool:
+        again = _identified(other)
+        again.draft(None, image.size)
+        return _are_same(image, again)
+
+    if image.format in JPEG_FORMATS:
+        return jpeg.is_whole(data, is_as_shown)
+    page = tiff.pages(data)[0]
+    most = page.value(tiff.TILE_WIDTH, page.size[0]), page.value(tiff.TILE_HEIGHT, page.size[1])
+    pieces = tiff.jpegs_at(page, data, places, count)
+    return bool(pieces) and all(_is_whole_piece(each, most) for each in pieces)
+
+
+def _is_whole_piece(piece: bytes, most: tuple[int, int]) -> bool:
+    """See `jpeg.is_whole`; one that is larger than a strip or tile may be is not tried."""
     from edge_app.images import jpeg
 
     def is_same(other: bytes) -> bool:
-        again = _identified(other)
-        again.draft(None, image.size)
-        return image.size == again.size and all(
-            image.crop(box).tobytes() == again.crop(box).tobytes() for box in _strips(image)
-        )
+        one, again = _identified(piece), _identified(other)
+        fits = one.width <= most[0] and one.height <= most[1]
+        return fits and _are_same(one, again)
 
-    return image.format in JPEG_FORMATS and jpeg.is_whole(data, is_same)
+    return jpeg.is_whole(piece, is_same)
+
+
+def _are_same(image: Image.Image, again: Image.Image) -> bool:
+    return image.size == again.size and all(
+        image.crop(box).tobytes() == again.crop(box).tobytes() for box in _strips(image)
+    )
 
 
 def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:

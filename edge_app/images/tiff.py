@@ -15,6 +15,7 @@ STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_SIZES = 273, 274, 277
 PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 284, 317, 322, 323, 324, 325
 SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
 ICC_PROFILE: Final = 34675
+JPEG_TABLES: Final = 347
 TAGS: Final = frozenset(
     (
         *(NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC),
@@ -233,11 +234,16 @@ def full_size(found: Sequence[Page]) -> tuple[int, str | None]:
 
 def profile(page: Page, data: bytes) -> bytes:
     """A page's ICC profile; empty without one, or where it does not lie in the file."""
+    return _content(page, data, ICC_PROFILE)
+
+
+def _content(page: Page, data: bytes, tag: int) -> bytes:
+    """The bytes of a tag that holds more than a number; empty without it."""
     head, size, word, length = (8, 20, "Q", 8) if page.is_big else (2, 12, "I", 4)
     count = struct.unpack_from(page.order + ("Q" if page.is_big else "H"), data, page.place)[0]
     start = page.place + head
     for at in range(start, start + count * size, size):
-        if struct.unpack_from(page.order + "H", data, at)[0] == ICC_PROFILE:
+        if struct.unpack_from(page.order + "H", data, at)[0] == tag:
             held, place = struct.unpack_from(f"{page.order}2{word}", data, at + size - 2 * length)
             return data[place : place + held]
     return b""
@@ -350,6 +356,26 @@ def jpegs(page: Page, data: bytes) -> Iterator[bytes]:
         return
     if sum(size for _, size in pieces) <= len(data):
         yield from (data[at : at + size] for at, size in pieces)
+
+
+def jpegs_at(page: Page, data: bytes, places: Sequence[int], count: int) -> list[bytes]:
+    """The JPEGs at some places of a picture, each with the tables that all have in common.
+
+    Args:
+        page, data: see `jpegs`.
+        places: their numbers, row by row.
+        count: of all places; of separate planes each has as many.
+
+    Returns:
+        None of them where the file has another number of JPEGs, or see `jpegs`.
+    """
+    found = list(jpegs(page, data))
+    planes = page.samples if page.value(PLANAR) == SEPARATE_PLANES else 1
+    if len(found) != count * planes:
+        return []
+    tables = _content(page, data, JPEG_TABLES)[2:-2]
+    wanted = (each for place in places for each in found[place::count])
+    return [each[:2] + tables + each[2:] for each in wanted]
 
 
 def starting_at(page: Page, data: bytes) -> bytes:

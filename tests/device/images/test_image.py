@@ -27,6 +27,7 @@ from PIL import Image
 
 from edge_app.core.errors import ImageError
 from edge_app.images import jpeg, jpeg_scans, raster
+from edge_app.images import tiff as tiffs
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Limits
 from edge_app.images.read import read_image
@@ -572,6 +573,37 @@ def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int, orientation: int, ti
     ):
         parts[which] = part
         assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == warned
+
+
+@pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
+@pytest.mark.parametrize("orientation", [1, 6])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tiff_whose_jpegs_end_in_the_filling_gray_is_told_from_one_cut_there(
+    kind: str, orientation: int, tiled: bool
+) -> None:
+    halves = [gray_below()[:, :256], gray_below()[:, 256:]]
+    parts = [encoded(half, "JPEG", **KINDS[kind]) for half in halves]
+    size = (256, 256, orientation)
+    assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == ()
+    for which, part in enumerate(parts):
+        scan = part.index(b"\xff\xda") + 14
+        cut = part[: scan + (len(part) - scan) * 2 // 3] + b"\xff\xd9"
+        both = [cut if place == which else each for place, each in enumerate(parts)]
+        assert jpeg.ENDS_EARLY in read(tiff_of_jpegs(both, *size, tiled=tiled)).warnings
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_tiff_whose_jpegs_have_their_tables_in_common_is_told_whole(mode: str) -> None:
+    """As libtiff writes it."""
+    picture = Image.fromarray(gray_below()).convert(mode)
+    data = encoded(picture, "TIFF", compression="jpeg")
+    (page,) = tiffs.pages(data)
+    assert tiffs.JPEG_TABLES in Image.open(io.BytesIO(data)).tag_v2
+    assert read(data).warnings == ()
+    start, size = (each[-2] for each in page.pieces)
+    kept = data.index(b"\xff\xda", start) + 14 + size // 2
+    cut = data[:kept] + b"\xff\xd9" + bytes(start + size - kept - 2) + data[start + size :]
+    assert jpeg.ENDS_EARLY in read(cut).warnings
 
 
 @pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
