@@ -7,6 +7,7 @@ where the package openvino-telemetry is installed, as it is by default; here tha
 from __future__ import annotations
 
 import os
+import platform
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,11 @@ NODES: Final = {"GPU": ("/dev/dri", "renderD"), "NPU": ("/dev/accel", "accel")}
 """Where the kernel shows a device: the folder, and how the file's name begins."""
 
 DEVICES: Final = re.compile(r"(CPU|(GPU|NPU)(\.\d{1,2})?)")
+X86: Final = ("x86_64", "AMD64", "i386", "i686")
+VNNI: Final = frozenset({"avx512_vnni", "avx_vnni"})
+INT8_KERNELS: Final = "LP_TRANSFORMS_MODE"
+"""OpenVINO's setting of whether its CPU computes in int8, where a network is quantized."""
+
 INSTALL: Final = "pip install 'edge-cxr[openvino]'"
 TELEMETRY: Final = "openvino_telemetry"
 CODE: Final = re.compile(r"Exception from \S+:\d+:|Check '.*?' failed at \S+:\d+:?")
@@ -154,7 +160,20 @@ class OpenVino(Backend):
             return exact
         # Pinned to cores, several workers' threads would all be pinned to the first ones.
         own = {"NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
+        if int8_saturates():
+            own[INT8_KERNELS] = False
         return {**exact, **own}
+
+
+def int8_saturates() -> bool:
+    """Whether OpenVINO's int8 sums saturate on this processor: x86 without VNNI.
+
+    They are held in 16 bits there (oneDNN, Nuances of int8 Computations), and answers are off by
+    tens of steps. OpenVINO then computes in float32 with the network's quantization.
+    """
+    from edge_app.core.machine import capabilities
+
+    return platform.machine() in X86 and not VNNI.intersection(capabilities()["features"])
 
 
 class OpenVinoSession(Session):

@@ -204,6 +204,27 @@ def test_the_shipped_models_run_and_their_golden_vectors_are_within_tolerance(pa
     assert session.where == "openvino"
 
 
+@pytest.mark.parametrize(
+    ("processor", "features", "saturates"),
+    [
+        ("x86_64", ["avx2"], True),
+        ("x86_64", [], True),
+        ("x86_64", ["avx2", "avx512_vnni"], False),
+        ("x86_64", ["avx2", "avx_vnni"], False),
+        ("aarch64", ["asimd"], False),
+    ],
+)
+def test_an_x86_processor_without_vnni_computes_in_float(
+    monkeypatch: pytest.MonkeyPatch, processor: str, features: list[str], saturates: bool
+) -> None:
+    """Its int8 sums saturate: both larger shipped models were off by 10 steps and more."""
+    monkeypatch.setattr("platform.machine", lambda: processor)
+    monkeypatch.setattr("edge_app.core.machine.capabilities", lambda: {"features": features})
+    settings = OpenVino().settings(1)
+    assert (settings.get("LP_TRANSFORMS_MODE") is False) == saturates
+    assert "LP_TRANSFORMS_MODE" not in OpenVino("GPU").settings(1)
+
+
 @real
 def test_several_sessions_answer_the_same(cnn28: Path) -> None:
     session = OpenVino().open(read(cnn28), SessionOptions(threads=2))
