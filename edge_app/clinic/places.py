@@ -20,7 +20,7 @@ FSTAB, NAMED_AT = Path("/etc/fstab"), 1
 MOUNTS, MOUNTED_AT = Path("/proc/self/mountinfo"), 4
 """What is mounted, likewise: proc(5)."""
 
-OCTAL: Final = re.compile(rb"\\([0-3][0-7]{2})")
+OCTAL: Final = re.compile(rb"\\(?!000)([0-3][0-7]{2})")
 """A byte of a name, such as a blank, as both write it."""
 
 USUAL: Final = ("/media", "/mnt", "/run/media")
@@ -44,12 +44,15 @@ def not_mounted(folder: Path) -> str | None:
     meant for the system's own disk.
     """
     place = os.path.realpath(folder)
-    above = [each for each in _points(MOUNTS, MOUNTED_AT) if _is_within(place, each)]
+    mounted = _points(MOUNTS, MOUNTED_AT)  # which have no links in them
+    above = [each for each in mounted if _is_within(place, each)]
     if not above:  # nothing is known of this machine
         return None
     mount = max(above, key=len)
     instead = f"or what is written goes to the disk of {mount}"
-    named = [each for each in _points(FSTAB, NAMED_AT) if _is_within(place, each)]
+    # What is mounted is not looked at: a server that does not answer would hold this up.
+    missing = {*_points(FSTAB, NAMED_AT)} - {*mounted}
+    named = [each for each in map(os.path.realpath, missing) if _is_within(place, each)]
     if len(point := max(named, key=len, default="")) > len(mount):
         return f"{folder}: {FSTAB} names {point}, where nothing is mounted: mount it, {instead}"
     usual = [os.path.realpath(each) for each in USUAL]
@@ -64,7 +67,7 @@ def _points(table: Path, column: int) -> list[str]:
         rows = (line.split() for line in table.read_bytes().splitlines())
         found = (row[column] for row in rows if len(row) > column and row[0][:1] != b"#")
         named = (os.fsdecode(OCTAL.sub(_byte, each)) for each in found if each[:1] == b"/")
-        return [os.path.realpath(each) for each in named]
+        return [os.path.normpath(each) for each in named if "\0" not in each]
     return []
 
 

@@ -269,6 +269,8 @@ class _Table:
     def path(self, key: str, default: Path | None = None) -> Path:
         """A path; below the settings file's folder where it does not begin with /."""
         value = self.get(key, str, None if default is None else str(default))
+        if "\0" in value:
+            raise self.wrong(key, f"is {value!r}: no path has a null character")
         return self.file.parent.absolute() / value
 
     def texts(self, key: str) -> list[str] | None:

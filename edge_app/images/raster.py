@@ -36,6 +36,9 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 
 JPEG_FORMATS = ("JPEG", "MPO")
 JPEG_IN_TIFF = ("jpeg", "tiff_jpeg")
+MAX_PLACES = 500
+"""How many JPEGs of a TIFF are decoded again, at most, to see whether they are whole."""
+
 """What Pillow calls them."""
 
 EXIF_ORIENTATION = 0x0112
@@ -224,8 +227,10 @@ def _is_whole(image: Image.Image, data: bytes, places: list[int], count: int) ->
         return jpeg.is_whole(data, is_as_shown)
     page = tiff.pages(data)[0]
     most = page.value(tiff.TILE_WIDTH, page.size[0]), page.value(tiff.TILE_HEIGHT, page.size[1])
-    pieces = tiff.jpegs_at(page, data, places, count)
-    return bool(pieces) and all(_is_whole_piece(each, most) for each in pieces)
+    if len(places) > MAX_PLACES:
+        return False
+    tried = [_is_whole_piece(each, most) for each in tiff.jpegs_at(page, data, places, count)]
+    return bool(tried) and all(tried)
 
 
 def _is_whole_piece(piece: bytes, most: tuple[int, int]) -> bool:

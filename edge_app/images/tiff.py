@@ -16,6 +16,9 @@ PLANAR, PREDICTOR, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_SIZES = 284, 317,
 SUB_DIRECTORIES, EXTRA_SAMPLES, SAMPLE_FORMAT = 330, 338, 339
 ICC_PROFILE: Final = 34675
 JPEG_TABLES: Final = 347
+MAX_TABLES: Final = 1 << 13
+"""Bytes of the tables that JPEGs of a TIFF have in common; all that a JPEG can have are fewer."""
+
 TAGS: Final = frozenset(
     (
         *(NEW_SUBFILE_TYPE, OLD_SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC),
@@ -358,7 +361,7 @@ def jpegs(page: Page, data: bytes) -> Iterator[bytes]:
         yield from (data[at : at + size] for at, size in pieces)
 
 
-def jpegs_at(page: Page, data: bytes, places: Sequence[int], count: int) -> list[bytes]:
+def jpegs_at(page: Page, data: bytes, places: Sequence[int], count: int) -> Iterator[bytes]:
     """The JPEGs at some places of a picture, each with the tables that all have in common.
 
     Args:
@@ -367,15 +370,17 @@ def jpegs_at(page: Page, data: bytes, places: Sequence[int], count: int) -> list
         count: of all places; of separate planes each has as many.
 
     Returns:
-        None of them where the file has another number of JPEGs, or see `jpegs`.
+        None of them where the file has another number of JPEGs, tables larger than any, or see
+        `jpegs`.
     """
     found = list(jpegs(page, data))
     planes = page.samples if page.value(PLANAR) == SEPARATE_PLANES else 1
-    if len(found) != count * planes:
-        return []
     tables = _content(page, data, JPEG_TABLES)[2:-2]
-    wanted = (each for place in places for each in found[place::count])
-    return [each[:2] + tables + each[2:] for each in wanted]
+    if len(found) != count * planes or len(tables) > MAX_TABLES:
+        return
+    for place in places:
+        for each in found[place::count]:
+            yield each[:2] + tables + each[2:]
 
 
 def starting_at(page: Page, data: bytes) -> bytes:

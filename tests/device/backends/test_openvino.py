@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -223,6 +224,20 @@ def test_an_x86_processor_without_vnni_computes_in_float(
     settings = OpenVino().settings(1)
     assert (settings.get("LP_TRANSFORMS_MODE") is False) == saturates
     assert "LP_TRANSFORMS_MODE" not in OpenVino("GPU").settings(1)
+
+
+def test_a_version_that_does_not_know_how_to_compute_in_float_is_tried_without() -> None:
+    class Core:
+        def compile_model(self, network: Any, device: str, settings: dict[str, Any]) -> Any:
+            if openvino.INT8_KERNELS in settings or "NUM_STREAMS" not in settings:
+                raise RuntimeError("Unsupported property")
+            return settings
+
+    known = {"NUM_STREAMS": 1}
+    assert openvino.compiled(Core(), None, "CPU", {**known, openvino.INT8_KERNELS: False}) == known
+    assert openvino.compiled(Core(), None, "CPU", known) == known
+    with pytest.raises(RuntimeError, match="Unsupported"):
+        openvino.compiled(Core(), None, "CPU", {})
 
 
 @real

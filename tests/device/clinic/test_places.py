@@ -151,6 +151,8 @@ def test_of_a_machine_that_tells_nothing_nothing_is_said(
     tables(FSTAB)
     (tmp_path / "mounts").unlink()
     assert places.not_mounted(Path("/nowhere/share")) is None
+    tables("/dev/sdz /nowhere/a\\000b ext4 nofail 0 2\n")
+    assert places.not_mounted(Path("/nowhere/share")) is None
     tables("# static file system information\n\nUUID=1\nUUID=2 relative\n")
     assert places.not_mounted(Path("/nowhere/share")) is None
 

@@ -99,6 +99,7 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         ("[node]", "spool is missing"),
         ('spool = "s"', r"\[node\], \[page\] and \[watch\] are missing"),
         ("spool = 3\n[node]", "spool must be a text"),
+        ('spool = "a\\u0000b"\n[node]', "spool is 'a.x00b': no path has a null character"),
         (NODE + "prot = 3", r"\[node\] prot is not known: is port meant\?; there are: .*port"),
         (NODE + 'colour = "red"', r"\[node\] colour is not known; there are: .*port"),
         (

@@ -606,6 +606,17 @@ def test_a_tiff_whose_jpegs_have_their_tables_in_common_is_told_whole(mode: str)
     assert jpeg.ENDS_EARLY in read(cut).warnings
 
 
+@pytest.mark.parametrize(
+    "limit", [(tiffs, "MAX_TABLES", 16), (raster, "MAX_PLACES", 0)], ids=["tables", "places"]
+)
+def test_a_tiff_that_would_take_much_to_try_is_warned_of_untried(
+    monkeypatch: pytest.MonkeyPatch, limit: tuple[Any, str, int]
+) -> None:
+    data = encoded(Image.fromarray(gray_below()), "TIFF", compression="jpeg")
+    monkeypatch.setattr(*limit)
+    assert read(data).warnings == (jpeg.ENDS_EARLY,)
+
+
 @pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(
