@@ -52,7 +52,7 @@ OWN: Final = (
 
 LONGEST_VALUE: Final = 16
 LONGEST_MEANING: Final = 64
-DIGITS, MOST_DIGITS = 6, 13
+DIGITS, MAX_DIGITS = 6, 13
 """Of a name's SHA-256, where its letters are too many, or others' as well."""
 
 
@@ -65,7 +65,7 @@ def findings(statements: Sequence[Statement]) -> list[Code]:
     Args:
         statements: of the whole, if there is such a one, and then of all labels.
     """
-    digits = [_least_digits(each.name) for each in statements]
+    digits = [_min_digits(each.name) for each in statements]
     while True:
         made = [_code(each, number) for each, number in zip(statements, digits, strict=True)]
         if made and statements[0].name == OVERALL and not statements[0].code:
@@ -74,7 +74,7 @@ def findings(statements: Sequence[Statement]) -> list[Code]:
         shared = [
             place
             for place, code in enumerate(made)
-            if held[code[:2]] > 1 and not statements[place].code and digits[place] < MOST_DIGITS
+            if held[code[:2]] > 1 and not statements[place].code and digits[place] < MAX_DIGITS
         ]
         if not shared:
             return made
@@ -82,7 +82,7 @@ def findings(statements: Sequence[Statement]) -> list[Code]:
             digits[place] = max(DIGITS, digits[place] + 1)
 
 
-def _least_digits(name: str) -> int:
+def _min_digits(name: str) -> int:
     """Of its digest, that a label's code has by itself; 0 for most."""
     plain = all(c.isascii() and (c.isalnum() or c in " _-") for c in name)
     return 0 if plain and len(_letters(name)) <= LONGEST_VALUE else DIGITS

@@ -226,20 +226,20 @@ def _is_whole(image: Image.Image, data: bytes, places: list[int], count: int) ->
     if image.format in JPEG_FORMATS:
         return jpeg.is_whole(data, is_as_shown)
     page = tiff.pages(data)[0]
-    most = page.value(tiff.TILE_WIDTH, page.size[0]), page.value(tiff.TILE_HEIGHT, page.size[1])
+    limits = page.value(tiff.TILE_WIDTH, page.size[0]), page.value(tiff.TILE_HEIGHT, page.size[1])
     if len(places) > MAX_PLACES:
         return False
-    tried = [_is_whole_piece(each, most) for each in tiff.jpegs_at(page, data, places, count)]
-    return bool(tried) and all(tried)
+    pieces = [*tiff.jpegs_at(page, data, places, count)]
+    return bool(pieces) and all(_is_whole_piece(each, limits) for each in pieces)
 
 
-def _is_whole_piece(piece: bytes, most: tuple[int, int]) -> bool:
+def _is_whole_piece(piece: bytes, limits: tuple[int, int]) -> bool:
     """See `jpeg.is_whole`; one that is larger than a strip or tile may be is not tried."""
     from edge_app.images import jpeg
 
     def is_same(other: bytes) -> bool:
         one, again = _identified(piece), _identified(other)
-        fits = one.width <= most[0] and one.height <= most[1]
+        fits = one.width <= limits[0] and one.height <= limits[1]
         return fits and _are_same(one, again)
 
     return jpeg.is_whole(piece, is_same)
