@@ -33,6 +33,9 @@ def load_backend() -> None:
         raise SystemExit(f"KERAS_BACKEND={backend}: there are {' and '.join(EXTRAS)}")
     # Both print while they load, whatever their log level.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # By itself TensorFlow takes oneDNN only on processors with AVX512-VNNI; others train faster
+    # with it too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         with native_stderr.silenced():
