@@ -25,8 +25,7 @@ from edge_app.clinic.structured_report import Author, date_and_describe
 from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw
 from edge_app.heatmap.maps import EvidenceScale
-from edge_app.model.usual import referred_to
-from edge_app.pipeline.words import answered_by, seen_at
+from edge_app.pipeline.words import under_maps
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -105,13 +104,10 @@ def _put_pixels(
     document: Dataset, seen: Radiograph, findings: Findings, classifier: Classifier
 ) -> None:
     height, width = seen.pixels.shape
-    by = [
-        *referred_to(classifier.model.manifest, classifier.site),
-        answered_by(classifier),
-        seen_at(classifier.spec),
-    ]
     scale = EvidenceScale(classifier.model.manifest)
-    drawn = draw(seen.pixels, findings, scale, by, classifier.spec.seen(width, height))
+    drawn = draw(
+        seen.pixels, findings, scale, under_maps(classifier), classifier.spec.seen(width, height)
+    )
     pixels = np.asarray(drawn.image.convert("RGB"))
     document.Rows, document.Columns = pixels.shape[:2]
     document.SamplesPerPixel, document.PlanarConfiguration = 3, 0

@@ -14,12 +14,12 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.plain_text import percent
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.maps import (
+    ANYWHERE,
     OF_SEVERAL,
     OUTLINED,
     SIDES,
     EvidenceScale,
     cells_of,
-    coarseness,
     outlined,
     peak,
     share_shown,
@@ -170,7 +170,7 @@ def overlay(
     bright = strength(np.max(maps, axis=0), height, width, seen)
     image = _overlaid(np.asarray(gray), bright, borders(grid, height, width, seen))
     _mark(image, squares)
-    legend = [scale.worth, coarseness(grid, seen), share_shown(findings)]
+    legend = [scale.worth, ANYWHERE, share_shown(findings)]
     for number, (finding, square) in enumerate(zip(chosen, squares, strict=True), 1):
         nowhere = "; no square stands out" if scale.outlines and not square else ""
         legend.append(f"{number}  {_of_finding(finding, findings.by_label)}{nowhere}")

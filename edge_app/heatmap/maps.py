@@ -46,18 +46,18 @@ MARKED: Final = 10
 
 OUTLINED: Final = "outlined: the square that speaks most for each finding, if it stands out"
 
-OF_SEVERAL: Final = "which finding a square is for is not shown"
-"""Of a picture with several findings, whose squares have the colour of the strongest one there."""
+OF_SEVERAL: Final = "a square shows the strongest finding there, not which that is"
+"""Of a picture with several findings."""
 
 NO_PLACE: Final = (
-    "this map shows no place, do not aim by it: the picture's middle lies in radiologists' boxes "
-    "about as often"
+    "this map shows no place, do not aim by it: its peak lies in radiologists' boxes "
+    "about as often as the picture's middle"
 )
 
-SAYS: Final = "that may be anywhere, also where no colour is"
-"""Of a map's square."""
+ANYWHERE: Final = "the finding may be anywhere, also where no colour is"
+"""Of a map."""
 
-SIDES: Final = "right or left by the film's own marker: a mirrored picture may pass"
+SIDES: Final = "a mirrored picture may go unnoticed: trust the film's own marker"
 """Of a picture as it was read."""
 
 
@@ -91,7 +91,7 @@ class EvidenceScale:
     @property
     def words(self) -> tuple[str, str, str]:
         """What the darkest colour stands for, the one in the middle, and the brightest."""
-        return "as usual" if self.usual else "as the map's mean", "weak", "strong"
+        return "none" if self.usual else "as the map's mean", "weak", "strong"
 
     def weighed(self, cells: Floats, channel: int) -> NDArray[np.float32]:
         """h×w×L cells in logits → h×w of one label: natural logarithms of odds over the usual ones.
@@ -213,16 +213,6 @@ def outlined(cells: Floats, seen: Box = WHOLE) -> Box | None:
     if cells[cell] < math.log(MARKED) or cells[cell] - cells.min() <= FLAT:
         return None
     return cell_box(cell, cells.shape, seen)
-
-
-def coarseness(grid: tuple[int, ...], seen: Box = WHOLE) -> str:
-    """How coarse a map is, and what it therefore says, in a line."""
-    rows, columns = grid[:2]
-    of = "the picture" if seen == WHOLE else "what the network sees"
-    size = f"1/{columns} of {of} wide"
-    if rows != columns:
-        size += f" and 1/{rows} high"
-    return f"a square is {size}, and not where the finding is: {SAYS}"
 
 
 def evidence(cells: Floats, height: int, width: int) -> NDArray[np.float32]:

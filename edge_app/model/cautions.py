@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 NOT_ILL: Final = "'flagged' does not mean ill"
 NOT_NORMAL: Final = "'not flagged' does not mean normal"
 
-ILL: Final = "images that are not normal"
-
 PREVALENCE: Final = 0.1
 """A share of images that are not normal, typical where few people are ill; cautions hold for it.
 
@@ -68,9 +66,13 @@ class Cautions(NamedTuple):
             _joined(
                 NOT_ILL,
                 f"where {FEW} is not normal, ",
-                _of_both("flags of any probability", "right", right),
+                _of_both("flags", "right", right),
             ),
-            _joined(NOT_NORMAL, "", _of_both(ILL, "missed", [1 - share for share in found])),
+            _joined(
+                NOT_NORMAL,
+                "",
+                _of_both("that are not normal", "missed", [1 - share for share in found]),
+            ),
             _of_marks(raised),
         )
 
@@ -84,8 +86,9 @@ class Cautions(NamedTuple):
         said = self.flagged if flagged else self.clear
         if not raised or not self.raised:
             return said
-        where = "" if flagged and said != NOT_ILL else f"where {FEW} is not normal, "
-        return f"{said}; {where}{self.raised}"
+        if flagged and said != NOT_ILL:
+            return f"{said}, and {self.raised}"
+        return f"{said}; where {FEW} is not normal, {self.raised}"
 
 
 def predictive_value(sensitivity: float, specificity: float) -> float:
@@ -99,7 +102,7 @@ def _of_marks(raised: RaisedFacts | None) -> str:
     if raised is None or "test" not in raised:
         return ""
     shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
-    return _of_both("raised findings of any probability", "right", shares)
+    return _of_both("raised findings", "right", shares)
 
 
 def right_marks(marks: Marks) -> float:
@@ -114,11 +117,11 @@ def _at_site(ppv: Estimate, npv: Estimate) -> tuple[str, str]:
     right, normal = (_known(each["low"], each["high"]) for each in (ppv, npv))
     ill = [1 - share for share in normal]
     return (
-        _joined(NOT_ILL, "at this site ", _from_to("{} of 100 flags are right", right)),
+        _joined(NOT_ILL, "at this site ", _from_to("{} of flags are right", right)),
         _joined(
             NOT_NORMAL,
             "at this site ",
-            _from_to("{} of 100 that are not flagged are not normal", ill),
+            _from_to("{} of images that are not flagged are not normal", ill),
         ),
     )
 
@@ -136,17 +139,17 @@ def _of_both(what: str, are: str, shares: Sequence[float]) -> str:
     """How often something is so on validation and on test images; empty where nobody can tell."""
     if not _tellable(shares):
         return ""
-    here, there = map(_of_100, shares)
+    here, there = map(_in_per_cent, shares)
     if here == there:
-        return f"of 100 {what} {here} are {are} on validation and on test images"
-    return f"of 100 {what} {here} are {are} on validation images, {there} on test images"
+        return f"of all {what} {here} are {are} on validation and on test images"
+    return f"of all {what} {here} are {are} on validation images, {there} on test images"
 
 
 def _from_to(words: str, ends: Sequence[float]) -> str:
     """The same of an interval, with its ends in the words' braces."""
     if not _tellable(ends):
         return ""
-    first, last = map(_of_100, sorted(ends))
+    first, last = map(_in_per_cent, sorted(ends))
     return words.format(first if first == last else f"{first} to {last}")
 
 
@@ -156,10 +159,10 @@ def _tellable(shares: Sequence[float]) -> bool:
     return bool(shares) and min(shares) > 0 and max(shares) < 1
 
 
-def _of_100(share: float) -> str:
-    """A share as a number out of 100, which no rounding makes none or all."""
+def _in_per_cent(share: float) -> str:
+    """A share in whole per cent, which no rounding makes none or all."""
     number = f"{100 * share:.0f}"
-    return {"0": "fewer than 1", "100": "more than 99"}.get(number, number)
+    return {"0": "less than 1 %", "100": "more than 99 %"}.get(number, f"{number} %")
 
 
 NOTHING_KNOWN: Final = Cautions()

@@ -84,8 +84,8 @@ TIMES: Final = 2
 """How many times the usual probability a raised finding has at least."""
 
 RAISED_MEANS: Final = (
-    f"raised: {RAISED_FROM:.0f} % or more, and at least twice the usual probability, as printed; "
-    "the most probable first, which is no order of urgency; not raised does not mean absent"
+    f"raised: {RAISED_FROM:.0f} % or more and at least twice the usual, flagged or not; "
+    "the first is not the most urgent; not raised does not mean absent"
 )
 
 

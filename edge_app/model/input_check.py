@@ -44,7 +44,7 @@ UNCHECKED: Final = (
 )
 """What is said of each picture that such a model scores."""
 
-NO_QUALITY: Final = "picture quality is hardly checked: blur or tilt that passes can lose a flag"
+NO_QUALITY: Final = "picture quality is hardly checked: blur or tilt can lose a flag"
 
 REFUSED_ASPECT: Final = 2.0
 """Longer side over shorter one; the radiographs trained on were stretched from 1.0 to about 1.3."""

@@ -81,7 +81,7 @@ class Overall(NamedTuple):
         words = (
             ""
             if self.usually is None
-            else f", among images of which {percent(self.usually)} are not"
+            else f" where {percent(self.usually)} of images are not, less where fewer are"
         )
         words += "" if self.threshold is None else f" (threshold {percent(self.threshold)})"
         lower = f"; higher than {self._lower()}" if self.percentile is not None else ""

@@ -40,21 +40,17 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
     if usual and (overall or manifest.get("prevalence")):
         if site and site.content["prevalence"]["stated"]:
             share = percent(site.content["decisions"]["overall"]["usually"])
-            parts.append(
-                f"usually: at this site, where {share} of images are said to be not normal"
-            )
+            among = f"at this site, where {share} of images are said to be not normal"
         elif site:
-            parts.append(f"usually: at this site ({images.removesuffix(AT_SITE)})")
+            among = f"at this site ({images.removesuffix(AT_SITE)})"
         else:
-            parts.append(
-                "usually: how many have it, of all images it was checked on, normal or not "
-                f"({images})"
-            )
+            among = f"among the images the model was checked on ({images})"
+        parts.append(f"probability, usually: {among}")
     if reference := manifest.get("reference"):
         normal = reference["images"].removesuffix(AT_SITE)
-        if parts and normal.endswith(f" of {images}"):
-            normal = f"{normal.removesuffix(f' normal images of {images}')} of these"
-        parts.append(f"higher than: at least so many normal images (no finding): {normal}")
+        if parts and normal.endswith(f" normal images of {images}"):
+            normal = f"{normal.removesuffix(f' normal images of {images}')} normal ones among them"
+        parts.append(f"higher than: at least so many of the {normal}")
     if parts:
         yield "; ".join(parts)
 

@@ -14,9 +14,8 @@ from edge_app.core.files import write_whole
 from edge_app.heatmap.draw import draw
 from edge_app.heatmap.maps import EvidenceScale
 from edge_app.images.radiograph import Radiograph
-from edge_app.model.usual import referred_to
 from edge_app.pipeline.sources import STANDARD_INPUT
-from edge_app.pipeline.words import answered_by, seen_at
+from edge_app.pipeline.words import under_maps
 from edge_app.pipeline.writers import Writer
 
 STEM_BYTES: Final = 150
@@ -62,11 +61,7 @@ class HeatmapWriter:
                 "leave --heatmap out, or take a model that has one"
             )
         self._spec, self._scale = classifier.spec, EvidenceScale(model.manifest)
-        self._by = [
-            *referred_to(model.manifest, classifier.site),
-            answered_by(classifier),
-            seen_at(classifier.spec),
-        ]
+        self._by = under_maps(classifier)
         _require_room(folder)
 
     def answer(self, name: str, image: Radiograph, findings: Findings) -> None:

@@ -196,7 +196,7 @@ class HtmlWriter:
         classifier = self._classifier
         model, site = classifier.model, classifier.site
         lines = [f"The network {known_of(classifier.labels)}"]
-        lines += promises(classifier.image_point, site)
+        lines += promises(classifier)
         lines += referred_to(model.manifest, site)
         if classifier.image_point:
             lines.append(RAISED_MEANS)

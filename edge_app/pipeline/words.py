@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 from edge_app.core.plain_text import percent
 from edge_app.model.decisions import Share
 from edge_app.model.input_check import NO_QUALITY
+from edge_app.model.usual import referred_to
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
     from edge_app.model.decisions import Finding
     from edge_app.model.labels import Labels
-    from edge_app.model.manifest_types import Estimate, OverallPoint
+    from edge_app.model.manifest_types import Estimate
     from edge_app.model.preprocess import InputSpec
-    from edge_app.model.site import Site
 
 
 def known_of(labels: Labels) -> str:
@@ -29,13 +29,20 @@ def seen_at(spec: InputSpec) -> str:
 
 
 def answered_by(classifier: Classifier) -> str:
-    """One line: the model that answers, what it does not know, and its operating point."""
-    model, point = classifier.model, classifier.image_point
+    """One line: the model that answers, and what it does not know."""
+    model = classifier.model
+    return f"{model.name}, {model.precision}: {known_of(classifier.labels)}; {NO_QUALITY}"
+
+
+def under_maps(classifier: Classifier) -> list[str]:
+    """The lines under a heatmap that say who answers, and by which rule."""
+    point = classifier.image_point
     rule = f" ({point['rule']})" if point and not classifier.site else ""
-    return (
-        f"{model.name}, {model.precision}: {known_of(classifier.labels)}; {NO_QUALITY}; "
-        f"operating point '{classifier.points.name}'{rule}"
-    )
+    return [
+        *referred_to(classifier.model.manifest, classifier.site),
+        f"{answered_by(classifier)}; operating point '{classifier.points.name}'{rule}",
+        seen_at(classifier.spec),
+    ]
 
 
 def right_above(findings: Iterable[Finding]) -> Iterator[str]:
@@ -48,30 +55,29 @@ def right_above(findings: Iterable[Finding]) -> Iterator[str]:
             )
 
 
-BY_LABELS: Final = "normal, right and missed: by the labels of those images, which may be wrong"
+BY_LABELS: Final = (
+    "normal: labelled with none of these findings; labels, and so right and missed, may be wrong"
+)
 
 
-def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[str]:
-    """Lines on what being flagged, and not being flagged, is worth.
-
-    Args:
-        point: whose threshold flags; None if none does.
-        site: of the point, if it is a site's: then its predictive values are known.
-    """
+def promises(classifier: Classifier) -> Iterator[str]:
+    """Lines on the operating point: its name, and what being flagged, or not, is worth."""
+    point, site = classifier.image_point, classifier.site
+    named = f"operating point '{classifier.points.name}'"
     if point is None:
+        yield named
         return
-    alarms, misses = 1 - point["specificity"], 1 - point["sensitivity"]
+    flags = f"{named}: flags {percent(1 - point['specificity'])} of normal"
+    misses = f"and misses {percent(1 - point['sensitivity'])} of the others"
     if test := point.get("test"):
-        others = test["on"].removeprefix("test, ")
-        on, elsewhere = "of normal validation images", f"of normal test images (others: {others})"
-        yield f"flags: {_on_both(alarms, on, test['specificity'], elsewhere)}"
-        on, elsewhere = "of validation images that are not normal", "of such test images"
-        yield f"misses: {_on_both(misses, on, test['sensitivity'], elsewhere)}"
+        there = " and ".join(_left(test[kept]) for kept in ("specificity", "sensitivity"))
+        yield (
+            f"{flags} validation images {misses}; of other patients' images ({test['on']}) {there}"
+        )
         yield BY_LABELS
     else:
         where, rule = (" at this site", f"; rule: {point['rule']}") if site else ("", "")
-        yield f"flags: {percent(alarms)} of normal images{where}{rule}"
-        yield f"misses: {percent(misses)} of those that are not normal"
+        yield f"{flags} images{where} {misses}{rule}"
     if site:
         here = site.content["overall"]
         yield (
@@ -80,11 +86,9 @@ def promises(point: OverallPoint | None, site: Site | None = None) -> Iterator[s
         )
 
 
-def _on_both(share: float, on: str, kept: Estimate, elsewhere: str) -> str:
-    """A share of validation images, and what is not `kept` of test images, if that is known."""
-    known = kept["value"]
-    other = "" if known is None else f", {percent(1 - known)} {elsewhere}"
-    return f"{percent(share)} {on}{other}"
+def _left(kept: Estimate) -> str:
+    """What is not `kept` of test images."""
+    return "an unknown share" if kept["value"] is None else percent(1 - kept["value"])
 
 
 def _share(estimate: Estimate) -> str:

@@ -95,7 +95,7 @@ class TableWriter:
         model = self.classifier.model
         lines = [
             answered_by(self.classifier),
-            *promises(self.classifier.image_point, self.classifier.site),
+            *promises(self.classifier),
         ]
         usual = not self.by_label or "overall" in model.manifest
         lines += referred_to(model.manifest, self.classifier.site, usual)

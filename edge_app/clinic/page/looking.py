@@ -100,7 +100,6 @@ def image(request: Request) -> Response:
         has_report=path.exists() and is_dicom(path) and not (said and said.unjudged),
         delivery=_delivery(request, row),
         size=_size(row),
-        coarse="" if cells is None else room.overlays.coarseness(cells, *_size(row)),
         map_worth="" if cells is None else room.overlays.worth,
         same_model=said is not None and room.model.gave(said),
         came=request.query_params.get("came", ""),

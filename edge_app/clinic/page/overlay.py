@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_app.heatmap.colours import coloured
 from edge_app.heatmap.draw import OPACITY, borders
-from edge_app.heatmap.maps import EvidenceScale, coarseness, outlined, strength
+from edge_app.heatmap.maps import EvidenceScale, outlined, strength
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,10 +46,6 @@ class Overlays:
             return None
         weighed = self._scale.weighed(cells, channel)
         return outlined(weighed, self._spec.seen(width, height))
-
-    def coarseness(self, cells: NDArray[np.float32], width: int, height: int) -> str:
-        """How coarse such a map is, in a line."""
-        return coarseness(cells.shape, self._spec.seen(width, height))
 
     def png(self, cells: NDArray[np.float32], channel: int, width: int, height: int) -> bytes:
         """A label's map in colours, RGBA, in the picture's shape.

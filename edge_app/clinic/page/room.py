@@ -27,7 +27,7 @@ from edge_app.core.errors import ImageError
 from edge_app.core.plain_text import plain
 from edge_app.model.cautions import Cautions
 from edge_app.model.usual import normal_images, referred_to
-from edge_app.pipeline.words import seen_at
+from edge_app.pipeline.words import promises, seen_at
 
 if TYPE_CHECKING:
     from edge_app.classifier import Classifier
@@ -187,7 +187,7 @@ def _facts(classifier: Classifier) -> ModelFacts:
         digest=model.digest,
         site=classifier.site.digest if classifier.site else None,
         operating_point=classifier.points.name,
-        worth=study.worth(classifier.image_point, classifier.site),
+        worth=list(promises(classifier)),
         cautions=classifier.cautions,
         normal_images=normal_images(model.manifest),
         refers=list(referred_to(model.manifest, classifier.site)),

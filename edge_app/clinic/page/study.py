@@ -11,7 +11,6 @@ from edge_app.model.cautions import NOTHING_KNOWN, Cautions
 from edge_app.model.decisions import Share, mark, marked
 from edge_app.model.overall import Overall, verdict
 from edge_app.model.usual import NORMAL_IMAGES, of_normal
-from edge_app.pipeline.words import promises
 
 
 class Row(NamedTuple):
@@ -168,8 +167,3 @@ def _rows(answer: Mapping[str, Any], by_label: bool) -> list[Row]:
 
 def _share(value: float | None) -> str:
     return "" if value is None else percent(value)
-
-
-def worth(point: Any, site: Any = None) -> list[str]:
-    """What being flagged is worth, in lines; none where nothing is known."""
-    return list(promises(point, site))

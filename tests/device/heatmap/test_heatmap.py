@@ -189,21 +189,18 @@ WIDE = np.full((600, 1400), 90, np.uint8)
 """No line of its strip is broken."""
 
 
-def test_the_strip_says_how_coarse_it_is_and_how_many_findings_there_are(
+def test_the_strip_says_what_no_square_shows_and_how_many_findings_there_are(
     written: list[str],
 ) -> None:
     draw(WIDE, flagged(math.log(FULL)), SCALE, ["usually: at this site (9 images)", "model"])
     assert "1 of 15 findings shown: the most probable" in written
     assert OUTLINED in written
     assert not [text for text in written if text.startswith(OF_SEVERAL)]
-    assert {"as usual", "weak", "strong"} <= set(written)
+    assert {"none", "weak", "strong"} <= set(written)
     assert not [text for text in written if "x10" in text]  # of what, nobody would know
-    assert (
-        "a square is 1/4 of the picture wide, and not where the finding is: "
-        "that may be anywhere, also where no colour is"
-    ) in written
+    assert "the finding may be anywhere, also where no colour is" in written
     assert "usually: at this site (9 images)" in written
-    assert "right or left by the film's own marker: a mirrored picture may pass" in written
+    assert "a mirrored picture may go unnoticed: trust the film's own marker" in written
     written.clear()
     above = found()._replace(overall=None)
     draw(WIDE, above, SCALE, ["model"])
@@ -256,7 +253,7 @@ def test_where_nothing_is_raised_no_colour_is_drawn_and_the_legend_says_so(
     assert (np.asarray(heatmap.image)[:600] == 90).all()
     assert heatmap.peaks == []
     assert written[:2] == ["nothing is raised: no map", "flagged; nothing is raised"]
-    assert not {"as usual", "weak", "strong"} & set(written)
+    assert not {"none", "weak", "strong"} & set(written)
     assert not [text for text in written if "square" in text]
 
 
@@ -301,8 +298,8 @@ def test_what_a_map_is_worth_is_the_first_line_under_the_picture(written: list[s
     as_good = draw(WIDE, flagged(math.log(FULL)), EvidenceScale(stated), ["model"])  # type: ignore[arg-type]
     assert said not in written
     assert written[0] == (
-        "this map shows no place, do not aim by it: the picture's middle lies in radiologists' "
-        "boxes about as often"
+        "this map shows no place, do not aim by it: its peak lies in radiologists' "
+        "boxes about as often as the picture's middle"
     )
     assert OUTLINED not in written
     assert "1" not in written

@@ -12,7 +12,6 @@ from edge_app.heatmap.maps import (
     FULL,
     MARKED,
     cell_box,
-    coarseness,
     evidence,
     outlined,
     peak,
@@ -101,14 +100,6 @@ def test_nothing_is_drawn_where_the_network_does_not_see() -> None:
     assert (bright[:, 20:80] == 1).all()
     assert not bright[:, :20].any()
     assert not bright[:, 80:].any()
-
-
-def test_how_coarse_a_map_is_is_said_of_what_the_network_sees() -> None:
-    end = ", and not where the finding is: that may be anywhere, also where no colour is"
-    assert coarseness((7, 7)) == f"a square is 1/7 of the picture wide{end}"
-    assert coarseness((3, 5)) == f"a square is 1/5 of the picture wide and 1/3 high{end}"
-    seen = (0.2, 0.0, 0.8, 1.0)
-    assert coarseness((4, 4), seen) == f"a square is 1/4 of what the network sees wide{end}"
 
 
 def test_a_flat_map_has_no_peak() -> None:

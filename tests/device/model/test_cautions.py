@@ -22,12 +22,12 @@ def test_a_flag_is_told_by_what_it_is_worth_where_one_in_ten_is_not_normal() -> 
     """Of 1,000 images, 100 not normal: 40 and 90 flagged, or 62 and 455."""
     cautions = Cautions.of(point((0.401, 0.623), (0.9, 0.494)))
     assert cautions.flagged == (
-        "'flagged' does not mean ill: where 1 image in 10 is not normal, of 100 flags of any "
-        "probability 31 are right on validation images, 12 on test images"
+        "'flagged' does not mean ill: where 1 image in 10 is not normal, of all flags "
+        "31 % are right on validation images, 12 % on test images"
     )
     assert cautions.clear == (
-        "'not flagged' does not mean normal: of 100 images that are not normal 60 are missed on "
-        "validation images, 38 on test images"
+        "'not flagged' does not mean normal: of all that are not normal 60 % are missed "
+        "on validation images, 38 % on test images"
     )
 
 
@@ -39,11 +39,8 @@ def test_marks_are_told_by_what_they_are_worth_where_one_in_ten_is_not_normal() 
     """Of 1,000 images, 100 not normal: 40 of 440 marks are right, or 60 of 1,500."""
     here = {"validation": marks(0.4, 0.4, 0.4), "test": marks(0.6, 0.9, 1.5)}
     cautions = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), None, here)  # type: ignore[arg-type]
-    worth = (
-        "of 100 raised findings of any probability 9 are right on validation images, 4 on test "
-        "images"
-    )
-    assert cautions.under(flagged=True, raised=True) == f"{cautions.flagged}; {worth}"
+    worth = "of all raised findings 9 % are right on validation images, 4 % on test images"
+    assert cautions.under(flagged=True, raised=True) == f"{cautions.flagged}, and {worth}"
     assert cautions.under(flagged=False, raised=True) == (
         f"{cautions.clear}; where 1 image in 10 is not normal, {worth}"
     )
@@ -63,29 +60,27 @@ def test_of_marks_that_were_not_tested_or_never_right_nothing_is_claimed() -> No
 def test_a_good_point_is_told_as_good() -> None:
     cautions = Cautions.of(point((0.95, 0.93), (0.99, 0.98)))
     assert cautions.flagged.endswith(
-        "of 100 flags of any probability 91 are right on validation images, 84 on test images"
+        "of all flags 91 % are right on validation images, 84 % on test images"
     )
-    assert cautions.clear.endswith("5 are missed on validation images, 7 on test images")
+    assert cautions.clear.endswith("5 % are missed on validation images, 7 % on test images")
     alike = Cautions.of(point((0.8, 0.8), (0.9, 0.9)))
-    assert alike.flagged.endswith(
-        "of 100 flags of any probability 47 are right on validation and on test images"
-    )
+    assert alike.flagged.endswith("of all flags 47 % are right on validation and on test images")
 
 
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        ((0.5, 0.996), "50 are missed on validation images, fewer than 1 on test images"),
-        ((0.996, 0.997), "fewer than 1 are missed on validation and on test images"),
-        ((0.004, 0.003), "more than 99 are missed on validation and on test images"),
-        ((0.004, 0.5), "more than 99 are missed on validation images, 50 on test images"),
+        ((0.5, 0.996), "50 % are missed on validation images, less than 1 % on test images"),
+        ((0.996, 0.997), "less than 1 % are missed on validation and on test images"),
+        ((0.004, 0.003), "more than 99 % are missed on validation and on test images"),
+        ((0.004, 0.5), "more than 99 % are missed on validation images, 50 % on test images"),
     ],
 )
 def test_no_rounding_makes_none_of_some_or_all_of_most(
     found: tuple[float, float], said: str
 ) -> None:
     cautions = Cautions.of(point(found, (0.9, 0.9)))
-    assert cautions.clear == f"{NOT_NORMAL}: of 100 images that are not normal {said}"
+    assert cautions.clear == f"{NOT_NORMAL}: of all that are not normal {said}"
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -101,7 +96,7 @@ def test_nothing_is_claimed_of_what_was_not_tested() -> None:
     assert Cautions.of(point((0.4, None), (0.9, 0.5))) == (NOT_ILL, NOT_NORMAL, "")
     only_found = Cautions.of(point((0.4, 0.6), (0.9, None)))
     assert only_found.flagged == NOT_ILL
-    assert "60 are missed on validation images, 40 on test images" in only_found.clear
+    assert "60 % are missed on validation images, 40 % on test images" in only_found.clear
 
 
 class Place:
@@ -116,9 +111,9 @@ class Place:
 def test_a_site_s_own_predictive_values_go_first() -> None:
     here: Any = Place((0.31, 0.25, 0.38), (0.9, 0.85, 0.92))
     cautions = Cautions.of(point((0.4, 0.6), (0.9, 0.5)), here)
-    assert cautions.flagged == f"{NOT_ILL}: at this site 25 to 38 of 100 flags are right"
+    assert cautions.flagged == f"{NOT_ILL}: at this site 25 % to 38 % of flags are right"
     assert cautions.clear == (
-        f"{NOT_NORMAL}: at this site 8 to 15 of 100 that are not flagged are not normal"
+        f"{NOT_NORMAL}: at this site 8 % to 15 % of images that are not flagged are not normal"
     )
     unknown: Any = Place((None, None, None), (0.9, None, None))
     assert Cautions.of(point((0.4, 0.6), (0.9, 0.5)), unknown) == (NOT_ILL, NOT_NORMAL, "")

@@ -238,20 +238,20 @@ def test_what_is_usual_is_said_to_be_so_at_the_site(
     lines = run(*ask, place).stdout.splitlines()
     assert lines[2].endswith(" of 100 normal images of this site")
     assert lines[3] == (
-        "  'not flagged' does not mean normal: at this site 3 to 6 of 100 that are not flagged are "
-        "not normal"
+        "  'not flagged' does not mean normal: at this site 3 % to 6 % of images that are not "
+        "flagged are not normal"
     )
     rule = "at least 90 % of images with a finding are flagged (95 % certain)"
-    assert f"flags: 34.0 % of normal images at this site; rule: {rule}" in lines
-    assert "misses: 7.0 % of those that are not normal" in lines
-    normal = "higher than: at least so many normal images (no finding): 843 normal images"
-    assert f"usually: at this site (1200 images of 400 patients); {normal}" in lines
+    flags = "flags 34.0 % of normal images at this site and misses 7.0 % of the others"
+    assert f"operating point 'site': {flags}; rule: {rule}" in lines
+    normal = "higher than: at least so many of the 843 normal images"
+    assert f"probability, usually: at this site (1200 images of 400 patients); {normal}" in lines
     stated = {**content["prevalence"], "value": 0.05, "low": None, "high": None, "stated": True}
     overall = {**content["decisions"]["overall"], "usually": 0.05}
     decisions = {**content["decisions"], "overall": overall}
     site = sites.sealed({**content, "prevalence": stated, "decisions": decisions})
     place.write_text(json.dumps(site))
-    said = "usually: at this site, where 5.0 % of images are said to be not normal"
+    said = "probability, usually: at this site, where 5.0 % of images are said to be not normal"
     assert f"{said}; {normal}" in run(*ask, place).stdout.splitlines()
 
 

@@ -39,12 +39,12 @@ def test_what_is_usual_is_explained_where_it_is_shown(usual: bool) -> None:
 def test_what_is_usual_and_what_is_normal_are_one_line() -> None:
     manifest = read(locate("cxr-lite0-128")).manifest
     assert list(referred_to(manifest)) == [
-        "usually: how many have it, of all images it was checked on, normal or not "
-        "(validation, 2238 images of 633 patients); higher than: at least so "
-        "many normal images (no finding): 1393 of these"
+        "probability, usually: among the images the model was checked on "
+        "(validation, 2238 images of 633 patients); higher than: at least so many of the 1393 "
+        "normal ones among them"
     ]
     assert list(referred_to(manifest, usual=False)) == [
-        "higher than: at least so many normal images (no finding): "
+        "higher than: at least so many of the "
         "1393 normal images of validation, 2238 images of 633 patients"
     ]
 

@@ -93,7 +93,7 @@ def test_the_page_says_what_the_table_says(run: Run, folder: Path, tmp_path: Pat
     assert RAISED_MEANS in page.texts
     assert RAISED_MEANS in lines
     footer = lines[lines.index("", start) :]
-    for begin in ("flags:", "misses:", "usually:"):
+    for begin in ("operating point", "normal:", "probability, usually:"):
         (line,) = (each for each in footer if each.startswith(begin))
         assert line in page.texts
     assert "The network knows the 14 findings and nothing else" in page.texts
@@ -110,9 +110,7 @@ def test_what_is_not_judged_and_what_is_not_read_stand_there_with_their_reasons(
     reason = next(line for line in done.stderr.splitlines() if "3.png" in line)
     assert f"Could not be read: {reason.split('3.png: ')[1]}" in page.texts
     assert page.text.count("probable that it is not normal") == 1
-    assert (
-        page.text.count("right or left by the film's own marker: a mirrored picture may pass") == 1
-    )
+    assert page.text.count("a mirrored picture may go unnoticed") == 1
     assert page.text.count("picture quality is hardly checked") == 1
     # The radiograph, which has nothing to be drawn, and the picture of noise, in their shapes.
     assert [picture.size for picture in page.pictures] == [(512, 512), (512, 384)]
@@ -166,7 +164,7 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
     assert np.abs(apart).mean() < 2
     assert "3 of 14 findings shown: what is raised" in page.text
     assert "this map shows no place" in page.text
-    assert "a square is 1/4 of the picture wide, and not where the finding is" in page.text
+    assert "the finding may be anywhere, also where no colour is" in page.text
 
 
 def test_it_calls_nobody_and_runs_nothing(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -196,10 +194,10 @@ def test_it_names_the_model_next_to_the_disclaimer(run: Run, picture: Path, tmp_
     run("classify", picture, "--site", site, "--html", tmp_path / "b.html")
     page = Page(tmp_path / "b.html")
     assert json.loads(site.read_text())["digest"] in page.texts
-    (usually,) = (text for text in page.texts if text.startswith("usually: "))
+    (usually,) = (text for text in page.texts if text.startswith("probability, usually: "))
     assert usually.startswith(
-        "usually: at this site (1200 images of 400 patients); higher than: at least so "
-        "many normal images (no finding): "
+        "probability, usually: at this site (1200 images of 400 patients); higher than: at least "
+        "so many of the "
     )
 
 

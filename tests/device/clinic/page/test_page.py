@@ -255,15 +255,15 @@ def test_a_study_has_the_answer_s_words_its_numbers_and_what_they_are_worth(
     assert answer["operating_point"] in page
     assert "<b>not flagged; nothing is raised</b>" in page
     assert re.search(
-        r"does not mean normal: of 100 images that are not normal \d+ are missed on validation "
-        r"images, \d+ on test images",
+        r"does not mean normal: of all that are not normal \d+ % are missed on validation "
+        r"images, \d+ % on test images",
         page,
     )
     assert "of 100 normal validation images" in page
     assert "seen at 28x28: small findings are missed" in page
     assert "picture quality is hardly checked" in page
-    assert re.search(r"flags: [\d.]+ % of normal validation images, [\d.]+ % of normal test", page)
-    assert re.search(r"misses: [\d.]+ % of validation images that are not normal", page)
+    assert re.search(r": flags [\d.]+ % of normal validation images and misses [\d.]+ % of", page)
+    assert re.search(r"of other patients&#39; images \(test, .*\) [\d.]+ % and [\d.]+ %", page)
     assert DISCLAIMER in page
 
 
@@ -272,7 +272,7 @@ def test_the_caution_under_a_verdict_has_its_number_or_says_that_it_is_not_known
 ) -> None:
     """A number belongs to the operating point that decided; the one in use may be another."""
     client = served.client()
-    numbered = re.compile(r"<b>[^<]*does not mean \w+: [^<]*of 100 [^<]*\d are ")
+    numbered = re.compile(r"<b>[^<]*does not mean \w+: [^<]*of all [^<]*\d % are ")
     page = client.get(f"/images/{answered}").text
     assert numbered.search(page)
     assert "is not known of this answer" not in page
@@ -300,10 +300,8 @@ def test_a_caution_without_a_number_says_so_though_the_other_one_has_its_own(
         answer["overall"]["flagged"] = flagged
         for finding in answer["findings"]:
             finding.update(probability=0.9, prevalence=0.1)
-        worth = "of 100 raised findings 2 are right"
-        said = study_of(
-            answer, Cautions(f"{NOT_ILL}: 17 of 100 flags are right", NOT_NORMAL, worth)
-        )
+        worth = "of all raised findings 2 % are right"
+        said = study_of(answer, Cautions(f"{NOT_ILL}: 17 % of flags are right", NOT_NORMAL, worth))
         assert said.caution
         assert worth in said.caution
         assert said.knows_worth == known
@@ -550,8 +548,8 @@ def assert_is_another_model_s(client: Client, number: int) -> None:
     page = client.get(f"/images/{number}?map=0").text
     assert "Another model answered this image" in page
     assert "data-channel" not in page
-    assert "of 100" not in page.split("<table")[0].split("does not mean", 1)[-1].split("</p>")[0]
-    assert "flags: " not in page
+    assert " % are " not in page.split("<table")[0].split("does not mean", 1)[-1].split("</p>")[0]
+    assert ": flags " not in page
     assert client.get(f"/images/{number}/map/0.png").status == 404
 
 
