@@ -132,11 +132,11 @@ $(DEMO)/installed: $(APPLICATION)
 	@touch $@
 
 # Without OpenCV (150 MB) and DICOM's codecs (40 MB): tests that need them are skipped, and left to
-# `make test`. Without pip, its setuptools and bytecode (80 MB): what the checks import compiles once.
+# `make test`. Without pip and its setuptools.
 $(CHECK)/installed: pyproject.toml
 	@echo "== making $(CHECK): the device application, pydicom, the linters and the test tools; half a minute or so"
 	@$(PYTHON) -m venv --clear $(CHECK)
-	@$(INSTALL) $(CHECK) --no-compile --editable '.[test,lint]' 'pydicom>=3.0,<4'
+	@$(INSTALL) $(CHECK) --editable '.[test,lint]' 'pydicom>=3.0,<4'
 	@$(CHECK)/bin/python -m pip --disable-pip-version-check uninstall -qq --yes setuptools pip
 	@touch $@
 	@echo "== $(CHECK) takes $$(du -sm $(CHECK) | cut -f1) MB"

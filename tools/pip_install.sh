@@ -1,6 +1,6 @@
 #!/bin/sh
 # pip install into an environment, with a line every ten seconds that says what it is at: pip itself is silent for minutes
-# where its output is no terminal.
+# where its output is no terminal. Bytecode is left to whoever imports first: most of it nobody ever does.
 #   tools/pip_install.sh ENVIRONMENT ARGUMENT...
 set -eu
 environment=$1
@@ -24,4 +24,4 @@ trap 'kill $teller 2>/dev/null || :; rm -f "$said"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' HUP TERM
 
-"$environment/bin/python" -m pip --disable-pip-version-check install --progress-bar off "$@" >"$said"
+"$environment/bin/python" -m pip --disable-pip-version-check install --no-compile --progress-bar off "$@" >"$said"
