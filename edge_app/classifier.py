@@ -303,7 +303,8 @@ def _small(width: int, height: int, spec: InputSpec) -> str | None:
     if width >= spec.width and height >= spec.height:
         return None
     needed = f"{spec.width}x{spec.height}"
-    return f"is {width}x{height}, enlarged to the network's {needed}: more is missed"
+    enlarged = f"is {width}x{height}, enlarged to the network's {needed}"
+    return f"{enlarged}: even more small findings are missed"
 
 
 def _is_blank(resized: NDArray[np.uint8], check: InputCheckResult | None) -> bool:

@@ -102,7 +102,7 @@ def draw(
     canvas_width = max(width, STRIP)
     font = _font(max(12, canvas_width // 70))
     line_height = round(1.5 * max(12, canvas_width // 70))
-    first = int(scale.worth is not None or not made.peaks)
+    first = 2 if scale.worth is not None and made.peaks else 1
     head = [(line, LIGHT) for line in made.legend[:first]]
     lines = [(line, LIGHT) for line in (*_said(findings), *made.legend[first:], SIDES)]
     lines += [(line, DIM) for line in by]

@@ -46,12 +46,12 @@ MARKED: Final = 10
 
 OUTLINED: Final = "outlined: the square that speaks most for each finding, if it stands out"
 
-OF_SEVERAL: Final = "a square shows the strongest finding there, not which that is"
+OF_SEVERAL: Final = "a square is for one finding, the strongest there; which one is not shown"
 """Of a picture with several findings."""
 
 NO_PLACE: Final = (
-    "this map shows no place, do not aim by it: its peak lies in radiologists' boxes "
-    "about as often as the picture's middle"
+    "this map does not show where, do not aim by it: its peak lies in radiologists' boxes about "
+    "as often as the picture's middle does"
 )
 
 ANYWHERE: Final = "the finding may be anywhere, also where no colour is"

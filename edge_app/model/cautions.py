@@ -29,11 +29,13 @@ class Cautions(NamedTuple):
         flagged, clear: of the decision.
         raised: how many findings that are raised are right, where `PREVALENCE` of all images are
             not normal; empty if nobody knows.
+        both: of the decision, where a finding is raised; empty if not both are known.
     """
 
     flagged: str = NOT_ILL
     clear: str = NOT_NORMAL
     raised: str = ""
+    both: str = ""
 
     @classmethod
     def of(
@@ -62,18 +64,14 @@ class Cautions(NamedTuple):
         found = _known(point["sensitivity"], test["sensitivity"]["value"])
         normal = _known(point["specificity"], test["specificity"]["value"])
         right = [predictive_value(*each) for each in zip(found, normal, strict=False)]
+        marks, missed = _right_marks(raised), [1 - share for share in found]
+        both = _flags_and_marks(right, marks)
+        where = f"where {FEW} is not normal, "
         return cls(
-            _joined(
-                NOT_ILL,
-                f"where {FEW} is not normal, ",
-                _of_both("flags", "right", right),
-            ),
-            _joined(
-                NOT_NORMAL,
-                "",
-                _of_both("that are not normal", "missed", [1 - share for share in found]),
-            ),
-            _of_marks(raised),
+            _joined(NOT_ILL, where, _of_both("flags", "right", right)),
+            _joined(NOT_NORMAL, "", _of_both("that are not normal", "missed", missed)),
+            _of_both("raised findings", "right", marks),
+            both and f"{NOT_ILL}: {where}{both}",
         )
 
     def under(self, flagged: bool, raised: bool) -> str:
@@ -86,8 +84,8 @@ class Cautions(NamedTuple):
         said = self.flagged if flagged else self.clear
         if not raised or not self.raised:
             return said
-        if flagged and said != NOT_ILL:
-            return f"{said}, and {self.raised}"
+        if flagged and self.both:
+            return self.both
         return f"{said}; where {FEW} is not normal, {self.raised}"
 
 
@@ -97,12 +95,11 @@ def predictive_value(sensitivity: float, specificity: float) -> float:
     return right / (right + wrong) if right else 0.0
 
 
-def _of_marks(raised: RaisedFacts | None) -> str:
-    """How many raised findings are right, from validation to test; empty without a test."""
+def _right_marks(raised: RaisedFacts | None) -> list[float]:
+    """Shares of raised findings that are right, on validation and test; empty without a test."""
     if raised is None or "test" not in raised:
-        return ""
-    shares = [right_marks(raised["validation"]), right_marks(raised["test"])]
-    return _of_both("raised findings", "right", shares)
+        return []
+    return [right_marks(raised["validation"]), right_marks(raised["test"])]
 
 
 def right_marks(marks: Marks) -> float:
@@ -143,6 +140,17 @@ def _of_both(what: str, are: str, shares: Sequence[float]) -> str:
     if here == there:
         return f"of all {what} {here} are {are} on validation and on test images"
     return f"of all {what} {here} are {are} on validation images, {there} on test images"
+
+
+def _flags_and_marks(flags: Sequence[float], marks: Sequence[float]) -> str:
+    """How many of both are right, on validation and on test; empty where nobody can tell."""
+    if not _tellable(flags) or not _tellable(marks):
+        return ""
+    (flag, other_flag), (raised, other_raised) = map(_in_per_cent, flags), map(_in_per_cent, marks)
+    return (
+        f"these are right: on validation images {flag} of all flags and {raised} of all raised "
+        f"findings; on test images {other_flag} and {other_raised}"
+    )
 
 
 def _from_to(words: str, ends: Sequence[float]) -> str:

@@ -85,7 +85,7 @@ TIMES: Final = 2
 
 RAISED_MEANS: Final = (
     f"raised: {RAISED_FROM:.0f} % or more and at least twice the usual, flagged or not; "
-    "the first is not the most urgent; not raised does not mean absent"
+    "their order is not urgency; not raised does not mean absent"
 )
 
 

@@ -78,11 +78,10 @@ class Overall(NamedTuple):
 
     def in_words(self) -> str:
         """The numbers in one line."""
-        words = (
-            ""
-            if self.usually is None
-            else f" where {percent(self.usually)} of images are not, less where fewer are"
-        )
+        words = ""
+        if self.usually is not None:
+            images = self.normal_images.removeprefix("normal ")
+            words = f" where {percent(self.usually)} of {images} are not, lower where fewer are"
         words += "" if self.threshold is None else f" (threshold {percent(self.threshold)})"
         lower = f"; higher than {self._lower()}" if self.percentile is not None else ""
         return f"{percent(self.probability)} probable that it is not normal{words}{lower}"

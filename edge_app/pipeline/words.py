@@ -41,6 +41,7 @@ def under_maps(classifier: Classifier) -> list[str]:
     return [
         *referred_to(classifier.model.manifest, classifier.site),
         f"{answered_by(classifier)}; operating point '{classifier.points.name}'{rule}",
+        *([BY_LABELS] if point else []),
         seen_at(classifier.spec),
     ]
 
@@ -70,9 +71,9 @@ def promises(classifier: Classifier) -> Iterator[str]:
     flags = f"{named}: flags {percent(1 - point['specificity'])} of normal"
     misses = f"and misses {percent(1 - point['sensitivity'])} of the others"
     if test := point.get("test"):
-        there = " and ".join(_left(test[kept]) for kept in ("specificity", "sensitivity"))
         yield (
-            f"{flags} validation images {misses}; of other patients' images ({test['on']}) {there}"
+            f"{flags} validation images {misses}; of other patients' images ({test['on']}) "
+            f"flags {_left(test['specificity'])} and misses {_left(test['sensitivity'])}"
         )
         yield BY_LABELS
     else:

@@ -68,7 +68,8 @@ class TableWriter:
         lines += [f"  {line}" for line in rows(findings.ranked)]
         lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]
         if findings.heatmap:
-            lines.append(f"  heatmap: {findings.heatmap['file']}")
+            bare = "" if findings.heatmap["findings"] else " (nothing is raised: no colours)"
+            lines.append(f"  heatmap: {findings.heatmap['file']}{bare}")
         self.out.write("\n".join(lines) + "\n\n")
 
     def _by_probability(self, ranked: list[Finding]) -> Iterator[str]:

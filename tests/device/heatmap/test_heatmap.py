@@ -269,7 +269,8 @@ def test_the_strip_says_the_verdict_in_the_tables_words(written: list[str]) -> N
     overall = Overall(0.8, 0.4, 0.95, 0.5, True, worth)
     draw(WIDE, flagged(0.0)._replace(findings=usual, overall=overall), SCALE, ["model"])
     start = written.index("flagged; raised: Mass")
-    assert written[start + 1 : start + 3] == [overall.in_words(), worth.flagged]
+    below = " ".join(written[start + 1 :])  # long lines are wrapped
+    assert below.startswith(f"{overall.in_words()} {worth.flagged}")
 
 
 def test_without_usual_odds_the_maps_mean_takes_their_place() -> None:
@@ -298,8 +299,8 @@ def test_what_a_map_is_worth_is_the_first_line_under_the_picture(written: list[s
     as_good = draw(WIDE, flagged(math.log(FULL)), EvidenceScale(stated), ["model"])  # type: ignore[arg-type]
     assert said not in written
     assert written[0] == (
-        "this map shows no place, do not aim by it: its peak lies in radiologists' "
-        "boxes about as often as the picture's middle"
+        "this map does not show where, do not aim by it: its peak lies in radiologists' boxes "
+        "about as often as the picture's middle does"
     )
     assert OUTLINED not in written
     assert "1" not in written
@@ -368,7 +369,7 @@ def test_one_picture_an_answer_and_none_for_a_refusal(
     labels = [each["label"] for each in answer["heatmap"]["findings"]]
     assert 1 <= len(labels) <= 3
     assert set(labels) <= set(LABELS) - {"No Finding"}
-    assert "shows no place" in answer["heatmap"]["worth"]
+    assert "does not show where" in answer["heatmap"]["worth"]
     assert all(each["peak"] is each["cell"] is None for each in answer["heatmap"]["findings"])
     ranked = sorted(answer["findings"], key=lambda row: row["rank"] or len(LABELS))
     raised = [

@@ -163,7 +163,7 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
         apart = np.asarray(plain.resize(original.size)).astype(int) - np.asarray(original)
     assert np.abs(apart).mean() < 2
     assert "3 of 14 findings shown: what is raised" in page.text
-    assert "this map shows no place" in page.text
+    assert "this map does not show where" in page.text
     assert "the finding may be anywhere, also where no colour is" in page.text
 
 

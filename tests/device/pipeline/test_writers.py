@@ -125,7 +125,7 @@ def test_a_picture_smaller_than_the_networks_input_is_reported(
     with Image.open(picture) as original:
         original.resize((128, 127)).save(small)
         original.resize((128, 128)).save(enough)
-    said = "is 128x127, enlarged to the network's 128x128: more is missed"
+    said = "is 128x127, enlarged to the network's 128x128: even more small findings are missed"
     ask = ("classify", "--model", "cxr-lite0-128")
     page = tmp_path / "page.html"
     table = run(*ask, small, "--html", page)
