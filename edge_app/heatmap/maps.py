@@ -54,7 +54,7 @@ NO_PLACE: Final = (
     "as often as the picture's middle does"
 )
 
-ANYWHERE: Final = "the finding may be anywhere, also where no colour is"
+ANYWHERE: Final = "the finding may be anywhere, in colour or not"
 """Of a map."""
 
 SIDES: Final = "a mirrored picture may go unnoticed: trust the film's own marker"

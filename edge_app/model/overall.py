@@ -80,7 +80,7 @@ class Overall(NamedTuple):
         """The numbers in one line."""
         words = ""
         if self.usually is not None:
-            images = self.normal_images.removeprefix("normal ")
+            images = f"all {self.normal_images.removeprefix('normal ')}"
             words = f" where {percent(self.usually)} of {images} are not, lower where fewer are"
         words += "" if self.threshold is None else f" (threshold {percent(self.threshold)})"
         lower = f"; higher than {self._lower()}" if self.percentile is not None else ""

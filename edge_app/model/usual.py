@@ -44,7 +44,7 @@ def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True
         elif site:
             among = f"at this site ({images.removesuffix(AT_SITE)})"
         else:
-            among = f"among the images the model was checked on ({images})"
+            among = f"among the images the model was calibrated on ({images})"
         parts.append(f"probability, usually: {among}")
     if reference := manifest.get("reference"):
         normal = reference["images"].removesuffix(AT_SITE)

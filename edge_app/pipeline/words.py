@@ -73,7 +73,8 @@ def promises(classifier: Classifier) -> Iterator[str]:
     if test := point.get("test"):
         yield (
             f"{flags} validation images {misses}; of other patients' images ({test['on']}) "
-            f"flags {_left(test['specificity'])} and misses {_left(test['sensitivity'])}"
+            f"flags {_left(test['specificity'])} of normal ones and misses "
+            f"{_left(test['sensitivity'])} of the others"
         )
         yield BY_LABELS
     else:

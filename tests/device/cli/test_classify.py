@@ -44,7 +44,7 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[1].startswith(("  flagged; ", "  not flagged; "))
-    assert " of validation images are not, lower where fewer are (threshold " in lines[2]
+    assert " of all validation images are not, lower where fewer are (threshold " in lines[2]
     assert " of 100 normal validation images" in lines[2]
     rows = rows_of(lines)
     readable = {label.replace("_", " ") for label in LABELS}
@@ -58,13 +58,13 @@ def test_the_table_shows_the_image_first_then_every_finding_and_the_disclaimer(
     worth = (
         r"operating point 'one-in-ten': flags 10\.0 % of normal validation images and misses "
         r"[\d.]+ % of the others; of other patients' images \(test, \d+ images of \d+ patients\) "
-        r"flags [\d.]+ % and misses [\d.]+ %"
+        r"flags [\d.]+ % of normal ones and misses [\d.]+ % of the others"
     )
     assert re.fullmatch(worth, lines[-5])
     assert lines[-4] == BY_LABELS
     images = "validation, 2238 images of 633 patients"
     assert lines[-3] == (
-        f"probability, usually: among the images the model was checked on ({images}); "
+        f"probability, usually: among the images the model was calibrated on ({images}); "
         "higher than: at least so many of the 1393 normal ones among them"
     )
     assert lines[-2] == RAISED_MEANS

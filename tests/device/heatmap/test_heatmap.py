@@ -198,7 +198,7 @@ def test_the_strip_says_what_no_square_shows_and_how_many_findings_there_are(
     assert not [text for text in written if text.startswith(OF_SEVERAL)]
     assert {"none", "weak", "strong"} <= set(written)
     assert not [text for text in written if "x10" in text]  # of what, nobody would know
-    assert "the finding may be anywhere, also where no colour is" in written
+    assert "the finding may be anywhere, in colour or not" in written
     assert "usually: at this site (9 images)" in written
     assert "a mirrored picture may go unnoticed: trust the film's own marker" in written
     written.clear()

@@ -67,7 +67,7 @@ def test_percentiles_never_claim_more_than_the_reference_shows() -> None:
 
 def test_its_numbers_are_one_line() -> None:
     assert Overall(0.713, 0.378, 0.96, 0.56, True).in_words() == (
-        "71.3 % probable that it is not normal where 37.8 % of images are not, lower where "
+        "71.3 % probable that it is not normal where 37.8 % of all images are not, lower where "
         "fewer are (threshold 56.0 %); higher than at least 96 of 100 normal images"
     )
     of_validation = Overall(0.5, None, 0.995, None, None, normal_images="normal validation images")

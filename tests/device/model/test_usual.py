@@ -39,7 +39,7 @@ def test_what_is_usual_is_explained_where_it_is_shown(usual: bool) -> None:
 def test_what_is_usual_and_what_is_normal_are_one_line() -> None:
     manifest = read(locate("cxr-lite0-128")).manifest
     assert list(referred_to(manifest)) == [
-        "probability, usually: among the images the model was checked on "
+        "probability, usually: among the images the model was calibrated on "
         "(validation, 2238 images of 633 patients); higher than: at least so many of the 1393 "
         "normal ones among them"
     ]

@@ -164,7 +164,7 @@ def test_the_radiograph_and_its_heatmap_are_in_the_page(
     assert np.abs(apart).mean() < 2
     assert "3 of 14 findings shown: what is raised" in page.text
     assert "this map does not show where" in page.text
-    assert "the finding may be anywhere, also where no colour is" in page.text
+    assert "the finding may be anywhere, in colour or not" in page.text
 
 
 def test_it_calls_nobody_and_runs_nothing(run: Run, folder: Path, tmp_path: Path) -> None:
