@@ -149,11 +149,6 @@ def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats
     return Ranked.of(targets, scores).areas(weights).auroc
 
 
-def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
-    """`Areas.average_precision` of images with their targets (N), scores (N), weights (B×N)."""
-    return Ranked.of(targets, scores).areas(weights).average_precision
-
-
 def roc_curve(targets: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
     """False and true positive rates from (0, 0) to (1, 1), one point a distinct score.
 

@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 Method = Literal["normal", "noisy-or"]
 NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
-METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
 SMALLEST: Final = 1e-12
 """The distance that probabilities keep from 0 and 1, so that their log-odds are finite."""
-
 
 BORDERLINE: Final = "borderline"
 """The word for a score that looks like its threshold in the digits shown."""

@@ -83,7 +83,6 @@ class Case(NamedTuple):
 
 
 THREE: Final = ("Bacterial", "Viral", "Healthy, normal")
-PLUS_MINUS_ONE: Final = ("--mean", "127.5", "--std", "127.5")
 
 
 def _headed(backbone: keras.Model, side: int, front: list[layers.Layer], end: str) -> keras.Model:
