@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MERGE: Final = "merge"
 STANDARD_INPUT: Final = "-"
 SECONDS, SECONDS_UNSEEN = 1.0, 60.0
-"""Between two lines of progress, at a terminal and elsewhere."""
+"""Seconds between two lines of progress, at a terminal and elsewhere."""
 
 
 def archive(

@@ -35,11 +35,11 @@ from edge_app.core.site_place import NONE
 from edge_app.pipeline.sources import STANDARD_INPUT
 
 SECONDS: Final = 300
-"""For which such a process may run."""
+"""Seconds that such a process may run."""
 
 TICK: Final = 0.5
 ENDING_SECONDS: Final = 30
-"""For which it is waited for when the box ends: then its image waits for the next start."""
+"""Seconds to wait for it when the box ends; then its image waits for the next start."""
 
 MAX_TRIES: Final = 5
 

@@ -47,21 +47,21 @@ HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what may go."""
 
 LOOK_SECONDS: Final = 10.0
-"""For which files of an older box, and then those without a row, are looked into, at the start and
-at each of these."""
+"""Seconds spent on reading files of an older box, and then on files without a row, at the start and
+at each housekeeping."""
 
 OWN_THREADS: Final = ("worker", "watch", "node", "lobby", "page", "metrics")
-"""Without one of these the box does not do its work."""
+"""Threads without which the box does not do its work."""
 
 LIBRARIES: Final = (
     *("pydicom", "pynetdicom", "highdicom"),
     *("uvicorn", "asyncio", "python_multipart"),
 )
-"""Whose own logs are kept silent."""
+"""Packages whose own logs are silenced."""
 
 UNUSED: Final = ("gdcm", "pylibjpeg")
-"""What pydicom loads for its own decoders where it is there, 18 MB: pictures are read by `images`,
-which loads what it needs itself."""
+"""Packages that pydicom would load for its own decoders (18 MB), although `images` reads the
+pictures and loads what it needs."""
 
 TURN: Final = 0.0005
 """Seconds after which a thread that has Python's lock lets another one have it. Receiving needs it
@@ -69,7 +69,7 @@ for a moment, again and again: with Python's own 5 ms it would stand while a rep
 
 WATCH_PAUSE: Final = 60.0
 ENDING_SECONDS: Final = 60.0
-"""For which the images in hand are waited for at the end."""
+"""Seconds to wait at the end for images that are being answered."""
 
 
 class _Part(Protocol):

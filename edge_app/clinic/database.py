@@ -14,19 +14,20 @@ from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.gist import gist
 
 VERSION: Final = 4
-"""Of the tables, in the database's `user_version`; `NEWER` turns an older one into a newer."""
+"""Version of the tables, in the database's `user_version`; `NEWER` upgrades older ones."""
 
 RESULTS: Final = "results"
 """The folder that held the documents before version 3."""
 
 LOG_BYTES: Final = 8 << 20
-"""What the log keeps of the disk when all of it is copied; SQLite copies it from 4 MiB on."""
+"""Bytes of the disk that the log keeps when all of it is copied; SQLite copies it from 4 MiB on."""
 
 PUT_BACK: Final = (
     "put back a copy of it, without the -wal and -shm beside it, or move the folder away and begin "
     "anew"
 )
-"""What is to be done where it is damaged or gone: images that it does not know are taken again."""
+"""What to do where the database is damaged or gone: images that it does not know are taken
+again."""
 
 MIN_FREE: Final = 64 << 10
 """Bytes of the disk below which a database that cannot be opened is not called damaged."""
@@ -150,7 +151,7 @@ UPDATE image SET instance = identity WHERE entrance IN ('node', 'page');
 {INSTANCES}
 """,
 }
-"""What makes tables of the next version of those of this one."""
+"""SQL that turns tables of this version into those of the next."""
 
 
 def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:

@@ -39,15 +39,15 @@ INSTANCE: Final = Instance("1.2.840.10008.5.1.4.1.1.1", "2.25.9702", "2.25.9703"
 REPORT: Final = "2.25.9705"
 SERIES: Final = "2.25.9706"
 NUMBERS: Final = (8.970301, 8.970302)
-"""Of a probability and a percentile, which neither can be; as wide as what is reported, with six
-digits after the point."""
+"""Stand-ins for a probability and a percentile, which are never this large; as wide as what is
+reported, with six digits after the point."""
 
 GAP: Final = "The groups of the findings belong here"
-"""The text of an item in whose place the groups come."""
+"""The text of the item that the groups replace."""
 
 SECONDS: Final = 300
 DIGEST_BYTES: Final = 32
-"""With which a kept form begins: those of its SHA-256."""
+"""A kept form begins with so many bytes of its SHA-256."""
 
 
 class Kind(NamedTuple):

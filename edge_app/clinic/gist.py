@@ -25,9 +25,9 @@ UNREADABLE: Final = "unreadable"
 UNANSWERED: Final = "unanswered"
 
 STATES: Final = (WAITING, FLAGGED, CLEAR, SCORED, WITHHELD, BLANK, UNREADABLE, UNANSWERED)
-"""Of an image: not yet answered; at or above the operating point, or below it; judged by a model
-that decides on no image as a whole; not judged, for one of three reasons; not answered, because the
-box lacked something for it or has lost it."""
+"""States of an image: not yet answered; at or above the operating point, or below it; scored by a
+model that decides on no image as a whole; not judged, for one of three reasons; not answered,
+because the box lacked something for it or lost it."""
 
 
 class Gist(NamedTuple):

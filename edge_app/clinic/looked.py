@@ -20,11 +20,11 @@ from edge_app.clinic.results import FORMS
 from edge_app.clinic.store import DATABASE, IMAGES, LOCK, LOG, alone, in_use
 
 SECONDS: Final = 10.0
-"""For which a spool is looked at, at most."""
+"""Seconds that a check of a spool takes, at most."""
 
 SHARED: Final = f"{DATABASE}-shm"
 OWN: Final = (DATABASE, LOG, SHARED, LOCK, IMAGES, FORMS)
-"""What of a spool its box has to write."""
+"""Files and folders of a spool that its box has to write."""
 
 
 class Looked(NamedTuple):

@@ -47,7 +47,7 @@ REJECTED_CALLING: Final = (0x01, 0x01, 0x03)
 """Permanent, by the service user, calling AE title not recognised (PS3.8 table 9-21)."""
 
 STORING_SECONDS: Final = 10
-"""For which messages under way are waited for at the end."""
+"""Seconds to wait at the end for messages that are under way."""
 
 HASHERS: Final = 2
 """Threads that work out digests while other threads write what was received."""

@@ -41,7 +41,7 @@ DIFFERS_HERE: Final = (
     "has the SOP Instance UID of another image with other bytes (another picture, or the same one "
     "in another encoding): this answer is of one of the two"
 )
-"""The same in an answer as JSON."""
+"""The same, for an answer as JSON."""
 
 BARE: Final = "Some of the patient's data could not be copied from the image: its header is damaged"
 

@@ -22,13 +22,13 @@ from edge_app.clinic.store import Store
 from edge_app.images.radiograph import Limits
 
 ARRIVING: Final = ".arriving"
-"""How the name of an upload ends that is not accepted yet."""
+"""The ending of the name of an upload that is not accepted yet."""
 
 SENDER: Final = "spool"
-"""Who has given an image that is taken again."""
+"""The sender of an image that is taken again."""
 
 HEADER_BYTES: Final = 8 << 20
-"""Of a DICOM file, in which what comes before its pixels is looked for."""
+"""Bytes of a DICOM file in which the elements before its pixels are looked for."""
 
 
 class Strays(NamedTuple):

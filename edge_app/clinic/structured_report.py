@@ -29,7 +29,7 @@ OF_THE_STUDY: Final = (
     *("TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge", "StudyInstanceUID"),
     "StudyDescription",
 )
-"""What the report shares with its image, with `EMPTY_WHERE_ABSENT` and `TEXTS`."""
+"""Elements that a report shares with its image, besides `EMPTY_WHERE_ABSENT` and `TEXTS`."""
 
 EARLIEST: Final = datetime.datetime(2025, 1, 1)
 """A clock that says less has not been set: boards without a battery begin anywhere."""

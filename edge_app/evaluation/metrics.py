@@ -24,7 +24,7 @@ Places = NDArray[np.intp]
 CALIBRATION_BINS = 15
 
 WEIGHTS_AT_ONCE: Final = 1 << 18
-"""Of all images and resamples together: 2 MB, so that memory does not grow with their number."""
+"""Weights in memory at once: 2 MB, whatever the number of images and resamples."""
 
 
 class Areas(NamedTuple):

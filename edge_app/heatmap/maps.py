@@ -47,7 +47,8 @@ MARKED: Final = 10
 OUTLINED: Final = "outlined: the square that speaks most for each finding, if it stands out"
 
 OF_SEVERAL: Final = "which finding a square is for is not shown"
-"""Of a picture with several findings, whose squares have the colour of the strongest one there."""
+"""Said of a picture with several findings, whose squares have the colour of the strongest one
+there."""
 
 NO_PLACE: Final = (
     "this map shows no place, do not aim by it: the picture's middle lies in radiologists' boxes "
@@ -55,10 +56,10 @@ NO_PLACE: Final = (
 )
 
 SAYS: Final = "that may be anywhere, also where no colour is"
-"""Of a map's square."""
+"""Said of a map's square."""
 
 SIDES: Final = "right or left by the film's own marker: a mirrored picture may pass"
-"""Of a picture as it was read."""
+"""Said of every picture: its sides are as they were read."""
 
 
 POINTING: Final = "pointing"

@@ -19,10 +19,10 @@ PLACES: Final = 256
 """Connections at once."""
 
 ASKING_SECONDS: Final = 10.0
-"""From a connection, or an answer, to the next complete head of a request."""
+"""Seconds from a connection, or an answer, to the next complete head of a request."""
 
 STALLED_SECONDS: Final = 30.0
-"""For which a request that is under way may neither give nor take a byte."""
+"""Seconds that a request under way may neither give nor take a byte."""
 
 LOOK: Final = 1.0
 """Seconds between two looks at one connection."""

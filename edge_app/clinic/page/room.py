@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from edge_app.clinic.results import Results
 
 UPLOADS: Final = 8
-"""At once."""
+"""Uploads at the same time."""
 
 LONGEST_NAME: Final = 120
 
