@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_app.backends.options import BackendOptions
-from edge_app.clinic import heap
+from edge_app.clinic import malloc
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.archive import Archive
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
+from edge_app.clinic.image_file import LostError
 from edge_app.clinic.instances import look_up
-from edge_app.clinic.kept import LostError
 from edge_app.clinic.remembered import opened, remember
 from edge_app.clinic.results import Results
 from edge_app.clinic.retention import Clock, give_back, remove_finished
@@ -95,7 +95,7 @@ class Box:
 
     def __init__(self, settings: Settings) -> None:
         _quiet()
-        heap.few_and_kept()
+        malloc.limit_arenas()
         sys.setswitchinterval(TURN)
         if settings.node or settings.receivers or settings.watch:
             _load_pydicom()
@@ -335,7 +335,7 @@ class Box:
         return {each.carrier.name for each in self._couriers}
 
     def _tidy(self) -> None:
-        heap.give_back()
+        malloc.give_back()
         if self._decoders:
             self._decoders.rest()
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_app.clinic.faults import SpoolError, SpoolFullError
-from edge_app.clinic.gist import gist
+from edge_app.clinic.summary import summary_of
 
 VERSION: Final = 4
 """Version of the tables, in the database's `user_version`; `NEWER` upgrades older ones."""
@@ -82,9 +82,9 @@ CREATE TABLE image (
     finished REAL,                      -- when all receivers had the answer
     about TEXT NOT NULL DEFAULT '',     -- whose it is, for people
     sought TEXT NOT NULL DEFAULT '',    -- the same as it is looked for: in small letters
-    state TEXT NOT NULL DEFAULT 'waiting',  -- see `gist`
+    state TEXT NOT NULL DEFAULT 'waiting',  -- see `summary`
     score REAL,                         -- probability that it is not normal, where it was judged
-    map BLOB,                           -- the network's, see `gist`
+    map BLOB,                           -- the network's, see `summary`
     instance TEXT,                      -- its SOP Instance UID, '' without; NULL: not looked for
     UNIQUE (entrance, identity, sha256)
 );
@@ -125,7 +125,7 @@ ALTER TABLE image ADD COLUMN map BLOB;
 {READINGS}{INDEXES}
 CREATE INDEX delivery_image ON delivery (image);
 UPDATE image SET (state, score) = (
-    SELECT gist_state(image.answer), gist_score(image.answer)
+    SELECT summary_state(image.answer), summary_score(image.answer)
 ) WHERE answered IS NOT NULL;
 """,
     2: f"""
@@ -242,8 +242,12 @@ def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
             raise
 
     connection.create_function("result_file", 1, result_file)
-    connection.create_function("gist_state", 1, lambda answer: gist(json.loads(answer)).state)
-    connection.create_function("gist_score", 1, lambda answer: gist(json.loads(answer)).score)
+    connection.create_function(
+        "summary_state", 1, lambda answer: summary_of(json.loads(answer)).state
+    )
+    connection.create_function(
+        "summary_score", 1, lambda answer: summary_of(json.loads(answer)).score
+    )
     steps = "".join(NEWER[each] for each in range(version, VERSION))
     try:
         connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")

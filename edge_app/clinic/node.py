@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
-from edge_app.clinic.kept import preamble
+from edge_app.clinic.image_file import preamble
 from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
 from edge_app.core.pieces import Pieces, size_of

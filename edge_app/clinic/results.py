@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from edge_app.clinic.forms import FormBook
 from edge_app.clinic.header import Header, bare, content_digest, instance_of, read_header
 from edge_app.clinic.identifiers import (
     HEATMAPS,
@@ -15,6 +14,7 @@ from edge_app.clinic.identifiers import (
     is_derived,
     is_of_heatmap,
 )
+from edge_app.clinic.report_forms import FormBook
 from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from edge_app.clinic.durable import PARTIAL
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
-from edge_app.clinic.kept import LostError, digest_of, read_unchecked
+from edge_app.clinic.image_file import LostError, digest_of, read_unchecked
 from edge_app.clinic.retention import going, remove_going
 from edge_app.clinic.settings import NODE, PAGE, WATCH
 from edge_app.clinic.spool import Offered

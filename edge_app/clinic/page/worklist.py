@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.gist import STATES, WAITING
 from edge_app.clinic.store import DATABASE, Store
+from edge_app.clinic.summary import STATES, WAITING
 
 ROWS: Final = 50
 """Rows of a page."""

@@ -23,7 +23,7 @@ pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
 from edge_app.clinic import retries
 from edge_app.clinic.header import content_digest
-from edge_app.clinic.kept import GONE, LostError
+from edge_app.clinic.image_file import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
 from edge_app.clinic.page.study import study_of
 from edge_app.clinic.spool import Offered

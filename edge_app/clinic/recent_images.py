@@ -39,7 +39,7 @@ class Look(NamedTuple):
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-class Fresh:
+class RecentImages:
     """Files that are on the disk, and in memory until they are taken.
 
     Args:

@@ -2,8 +2,8 @@
 
 highdicom makes reports and checks what it makes: it takes 90 MB of memory and, on a Raspberry Pi,
 seconds for each. Two images' reports differ in a few values alone. So each kind of report and of
-measurement group is made once, by `make_forms` in a process of its own, and kept beside the spool;
-the box itself only puts values in the place of stand-ins.
+measurement group is made once, by `make_report_forms` in a process of its own, and kept beside the
+spool; the box itself only puts values in the place of stand-ins.
 
 A group is filled in as bytes. That must not change a length it is part of, so sequences and items
 have delimiters instead (DICOM PS3.5 7.5.2).
@@ -130,7 +130,7 @@ class FormBook:
 
 
 def _made(kinds: Sequence[Kind]) -> list[bytes]:
-    line = [sys.executable, "-m", "edge_app.clinic.make_forms"]
+    line = [sys.executable, "-m", "edge_app.clinic.make_report_forms"]
     request = json.dumps([kind.text() for kind in kinds])
     try:
         done = subprocess.run(
