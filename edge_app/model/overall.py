@@ -159,7 +159,7 @@ class OverallScore:
     """How a model scores an image as a whole.
 
     Attributes:
-        method: one of `METHODS`.
+        method: from the labels to one score; see `method_of`.
         facts: of the manifest; None if it states none: then the probability comes from the labels'
             calibrated scores alone, and no image is flagged.
         bounded_by: channels of the findings whose probabilities are its lower bound.
