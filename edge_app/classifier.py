@@ -35,7 +35,7 @@ MAX_ASPECT = 1.5
 
 
 BY_FORCE: Final = "scored by force: means nothing"
-"""In the verdict on what the input check refuses."""
+"""Said in the verdict on a picture that the input check refuses."""
 
 
 class Findings(NamedTuple):

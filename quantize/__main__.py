@@ -1,11 +1,11 @@
 """`python -m quantize …`."""
 
-from quantize.watched import watched
+from quantize.child_process import run_in_child
 
 
 def main() -> None:
-    """Run the command in a child process; see `watched`."""
-    watched(_command)
+    """Run the command in a child process; see `run_in_child`."""
+    run_in_child(_command)
 
 
 def _command() -> None:

@@ -98,7 +98,7 @@ def model_card(model: ModelFile, folder: Path) -> str:
         "## Operating points",
         "Sensitivity and specificity as fitted on validation patients, and as reached by the int8 "
         "model on the test patients. Labels without enough validation positives have none.",
-        _operating_points(reports["int8"]),
+        operating_points_table(reports["int8"]),
         "## False alarms",
         _from_report(model, folder, "alarms", "python -m quantize alarms"),
         "## Calibration",
@@ -271,7 +271,8 @@ def _share(value: float | None) -> str:
     return "none" if value is None else f"{value:.3f}"
 
 
-def _operating_points(report: Report) -> str:
+def operating_points_table(report: Report) -> str:
+    """What each operating point reached where it was fitted, and reaches here, label by label."""
     points = report.content["operating_points"]
     header = ["label"]
     for name in points:

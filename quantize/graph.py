@@ -36,7 +36,7 @@ DAMAGED: Final = (
     *(struct.error, IndexError, KeyError, ValueError, TypeError, AttributeError),
     *(OverflowError, BufferError, MemoryError),
 )
-"""What the flatbuffers package and numpy raise on wrong offsets and lengths."""
+"""Errors that the flatbuffers package and numpy raise on wrong offsets and lengths."""
 
 
 def _names(enumeration: Any) -> dict[int, str]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 GOLDEN_SEEDS: Final = (0, 1, 2, 3)
 RANKS: Final = {2: "logits", 4: "map"}
 GOLDEN_TOLERANCE: Final = {"int8": 4.0, "float32": 0.01}
-"""In steps of an int8 output, or in logits. Two runtimes differed by 1 to 2 steps."""
+"""Tolerance in steps of an int8 output, or in logits. Two runtimes differed by 1 to 2 steps."""
 
 
 def describe_tensor(detail: dict[str, Any]) -> dict[str, Any]:

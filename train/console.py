@@ -7,7 +7,7 @@ from typing import Final
 from rich.console import Console
 
 console: Final = Console(stderr=True, markup=False)
-"""Of every command; what a command answers goes to standard output."""
+"""The console of every command; its answers go to standard output."""
 
 
 def say(console: Console, line: str) -> None:

@@ -34,8 +34,6 @@ LABELS: Final = (
     "No Finding",
 )
 
-NO_FINDING: Final = LABELS.index("No Finding")
-
 RADLEX: Final = {
     "Atelectasis": ("RID28493", "atelectasis"),
     "Consolidation": ("RID43255", "consolidation"),
@@ -105,6 +103,3 @@ ADJUDICATED: Final = {
 }
 """Findings that radiologists agreed on for some of the release's images (Majkowska et al.,
 Radiology 294, 2020) → the labels that each comprises. Their fourth one, fracture, has none."""
-
-FINDINGS: Final = NIH.findings
-"""Channels of the 14 findings: what the field's "mean AUROC" is taken over."""

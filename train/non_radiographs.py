@@ -290,4 +290,4 @@ NEAR_MISSES: Final = {
     "over-exposed": NearMiss("over-exposed", lambda p: _toned(p, 3.0)),
     "under-exposed": NearMiss("under-exposed", lambda p: _toned(p, 0.15)),
 }
-"""By the words for what was done to the radiograph."""
+"""What was done to the radiograph, in words → the change."""

@@ -115,14 +115,13 @@ def learning_curve(curve: dict[str, Any], path: Path) -> None:
     _save(figure, f"{len(curve['over'])} findings", path)
 
 
-def montage(cached: Cached, path: Path, count: int = 30) -> None:
-    """The first `count` training images with their labels, as the network gets them."""
-    rows = -(-count // 6)
+def montage(cached: Cached, path: Path) -> None:
+    """Up to 30 training images from all over the set, as the network gets them, with labels."""
     no_ticks: dict[str, Any] = {"xticks": [], "yticks": []}  # they would take half of the time
-    figure, axes = plt.subplots(rows, 6, figsize=(13, 2.5 * rows), subplot_kw=no_ticks)
+    figure, axes = plt.subplots(5, 6, figsize=(13, 12.5), subplot_kw=no_ticks)
     for axis in axes.ravel():
         axis.set_axis_off()
-    chosen = np.linspace(0, len(cached) - 1, min(count, len(cached))).astype(int)
+    chosen = np.linspace(0, len(cached) - 1, min(axes.size, len(cached))).astype(int)
     for axis, index in zip(axes.ravel(), chosen, strict=False):
         axis.imshow(cached.images[cached.rows[index]], cmap="gray", vmin=0, vmax=255)
         names = [

@@ -30,7 +30,7 @@ TRAINED_ON: Final = {
     "densenet121-res224-mimic_ch": "MIMIC-CXR",
     "resnet50-res512-all": "PadChest, NIH ChestX-ray14, RSNA, SIIM, VinBigData",
 }
-"""What each network was trained on, by the package's own page
+"""Name of a network → its training data, by the package's own page
 (https://github.com/mlmed/torchxrayvision)."""
 
 LARGEST: Final = 1024.0

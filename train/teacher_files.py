@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-MODEL: Final = ".tflite"
 SCORES: Final = (".csv", ".npz", ".parquet")
 MAX_OFF: Final = 0.02
 """How far from 1 the sum of exclusive labels' probabilities may be, since files round them."""

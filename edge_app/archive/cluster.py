@@ -34,16 +34,17 @@ if TYPE_CHECKING:
     Some = list[tuple[str, Row]]
 
 LOCAL: Final = "local"
-"""In place of an address: Ray is started on this machine, for as long as the work takes."""
+"""The address that starts Ray on this machine, for as long as the work takes."""
 
 SOURCES: Final = 16
-"""That a worker is given at once: scored in a fraction of a second, and little when it dies."""
+"""Sources that a worker gets at once: scored in a fraction of a second, and few are lost when it
+dies."""
 
 AHEAD: Final = 2
-"""How often each worker is given sources before its first answers: none waits for more."""
+"""Batches of sources that each worker gets before its first answers, so that none waits."""
 
 RETRIES: Final = 3
-"""Of sources whose worker died. A file that kills every process is not tried for ever."""
+"""Tries of sources whose worker died: a file that kills every process is not tried for ever."""
 
 PATIENCE: Final = 10.0
 """Seconds in which the cluster's address must answer."""

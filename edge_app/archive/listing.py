@@ -18,7 +18,7 @@ from edge_app.pipeline.sources import STANDARD_INPUT
 
 MAX_NAME: Final = 1 << 16
 DICOM_DIRECTORY: Final = "DICOMDIR"
-"""Of a medium: the list of its files."""
+"""The name of the file that lists the images of a DICOM medium."""
 
 
 class Listing:

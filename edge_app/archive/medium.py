@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES: Final = 64 << 20
 MAX_READS: Final = 2_000_000
-"""Of its elements and records, which cost more memory than their bytes."""
+"""Reads of elements and records, at most: each costs more memory than its bytes."""
 
 META: Final = 0x0002
 RECORDS: Final = 0x00041220
@@ -26,7 +26,7 @@ DEEPEST: Final = 8
 """Parts of a file's name (PS3.10 8.2)."""
 
 UNUSED: Final = 0
-"""Of a record: its file was deleted (PS3.3 F.3.2.2)."""
+"""The in-use flag of a record whose file was deleted (PS3.3 F.3.2.2)."""
 
 
 class _Directory(Metered):

@@ -16,7 +16,7 @@ from edge_app.core.errors import EXIT_DONE, EXIT_INPUT
 from edge_app.pipeline import parquet as rows
 
 KINDS: Final = 40
-"""Of refusals that are told apart; the others are counted together."""
+"""Kinds of refusals that are counted apart; all others are counted together."""
 
 OTHERS: Final = "other reasons"
 SUMMED: Final = ("error", "overall", "input_check", "blank")

@@ -27,16 +27,16 @@ from edge_app.pipeline import parquet as rows
 SUBJECT: Final = "archive.json"
 LOCK: Final = "lock"
 DONE: Final = "done.json"
-"""There while every source that was named is answered."""
+"""A file that exists while every named source is answered."""
 KIND: Final = "edge-cxr archive"
 SCHEMA_VERSION: Final = 1
 ROWS: Final = 2000
-"""Of a Parquet file."""
+"""Rows of a Parquet file."""
 SHARED: Final = (
     *("model", "site", "operating_point", "label_operating_point"),
     *("preprocessing", "runtime", "disclaimer"),
 )
-"""What all answers have in common: a journal says it once."""
+"""Keys with the same value in all answers: a journal holds each once."""
 MAX_SUBJECT: Final = 1 << 20
 
 

@@ -40,7 +40,7 @@ PCIE_RULE: Final = 'SUBSYSTEM=="apex", MODE="0660", GROUP="apex"'
 
 
 SEARCHED, NAMED, PATH, MISSING = "searched", "named", "path", "absent"
-"""Where a library comes from."""
+"""How a library was found, see `EdgeTpu`."""
 
 
 class Device(NamedTuple):

@@ -13,6 +13,7 @@ from edge_app.backends.options import BackendOptions
 from edge_app.cli.backend_option import BackendOption, chosen
 from edge_app.cli.options import (
     LIMITS,
+    ForceOption,
     MaxBytesOption,
     MaxPixelsOption,
     ModelOption,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 MERGE: Final = "merge"
 STANDARD_INPUT: Final = "-"
 SECONDS, SECONDS_UNSEEN = 1.0, 60.0
-"""Between two lines of progress, at a terminal and elsewhere."""
+"""Seconds between two lines of progress, at a terminal and elsewhere."""
 
 
 def archive(
@@ -75,9 +76,7 @@ def archive(
             metavar="ADDRESS", help="Score on this Ray cluster; local: start one on this machine."
         ),
     ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
-    ] = False,
+    force: ForceOption = False,
     max_bytes: MaxBytesOption = LIMITS.max_bytes,
     max_pixels: MaxPixelsOption = LIMITS.max_pixels,
 ) -> None:

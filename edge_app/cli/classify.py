@@ -16,6 +16,7 @@ from edge_app.backends.options import BackendOptions
 from edge_app.cli.backend_option import BackendOption, DelegateOption, RuntimeOption, chosen
 from edge_app.cli.options import (
     LIMITS,
+    ForceOption,
     IsolateOption,
     MaxBytesOption,
     MaxPixelsOption,
@@ -74,9 +75,6 @@ OverwriteOption = Annotated[
 HtmlOption = Annotated[
     Path | None,
     typer.Option(metavar="FILE.html", help="Also write a page with pictures and answers."),
-]
-ForceOption = Annotated[
-    bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
 ]
 
 

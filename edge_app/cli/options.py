@@ -39,6 +39,9 @@ SiteOption = Annotated[
         "Default: EDGE_CXR_SITE, ~/.config/edge-cxr/site.json, /etc/edge-cxr/site.json.",
     ),
 ]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Score what does not look like a chest radiograph, too.")
+]
 MaxBytesOption = Annotated[int, typer.Option(min=1, help="Refuse larger files.")]
 MaxPixelsOption = Annotated[int, typer.Option(min=1, help="Refuse larger images.")]
 IsolateOption = Annotated[

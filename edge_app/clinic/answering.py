@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from edge_app.clinic.apart import Apart
 from edge_app.clinic.delivering import LONGEST_PAUSE, pause_after
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.keeping import Keeper, name_of
-from edge_app.clinic.kept import LostError, read_unchecked, require_same
+from edge_app.clinic.image_file import LostError, read_unchecked, require_same
+from edge_app.clinic.keeper import Keeper, name_of
+from edge_app.clinic.quarantine import Quarantine
 from edge_app.clinic.results import Provenance, Results
 from edge_app.clinic.settings import Settings
 from edge_app.clinic.spool import Image, Spool
@@ -75,7 +75,9 @@ class Worker(threading.Thread):
         self._provenance: Provenance | None = None
         self._stopping = threading.Event()
         self._keeper = Keeper(spool, results, events, lambda: origin(self._classifier))
-        self._apart = Apart(self._keeper, settings, self._stopping, isolated=decoder is not None)
+        self._quarantine = Quarantine(
+            self._keeper, settings, self._stopping, isolated=decoder is not None
+        )
         self._in_hand: Image | None = None
         self._failures, self._shortages = 0, 0
         self._rests_until = 0.0
@@ -95,7 +97,7 @@ class Worker(threading.Thread):
                     self._recover(error)
             except Exception as error:  # out of memory, or what nobody foresaw
                 self._suspect(type(error).__name__)
-        self._apart.close()
+        self._quarantine.close()
 
     def _recover(self, error: EdgeCxrError) -> None:
         """No fault of the image: it waits, and so does this worker."""
@@ -171,7 +173,7 @@ class Worker(threading.Thread):
             if image is None:
                 continue
             if image.begun:
-                self._apart.submit(image)
+                self._quarantine.submit(image)
                 continue
             self._in_hand = image
             self._began = time.monotonic()
@@ -180,9 +182,9 @@ class Worker(threading.Thread):
     def _read(self, image: Image, limits: Limits, min_side: int | None) -> Radiograph:
         """See `read_image`; the bytes that are decoded are those that came."""
         self._provenance = None
-        fresh = self.spool.fresh.take(image.path)
-        if fresh is not None:
-            return self._decoded(image, fresh, limits, min_side)
+        pieces = self.spool.recent.take(image.path)
+        if pieces is not None:
+            return self._decoded(image, pieces, limits, min_side)
         data = read_unchecked(image.path, limits)
         same = self._digests.submit(require_same, data, image.entrance, image.sha256)
         try:

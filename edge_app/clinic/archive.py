@@ -63,7 +63,7 @@ class Archive:
         Raises:
             ValueError: the archive has not accepted the object's class.
         """
-        from edge_app.clinic.sending import store
+        from edge_app.clinic.c_store import store
 
         file = BytesIO(content)
         meta = read_meta(file)
@@ -100,7 +100,7 @@ class Archive:
         """The association that is kept, or a new one."""
         from pynetdicom import build_context
 
-        from edge_app.clinic.sending import is_open
+        from edge_app.clinic.c_store import is_open
         from edge_app.clinic.upper_layer import Requestor
 
         if self._association is not None:
@@ -137,7 +137,7 @@ class Archive:
 
     def rest(self) -> None:
         """End the association."""
-        from edge_app.clinic.sending import is_open, pause
+        from edge_app.clinic.c_store import is_open, pause
 
         if self._association is not None and is_open(self._association):
             with suppress(RuntimeError):
@@ -156,7 +156,7 @@ def _in_implicit_vr(content: bytes) -> bytes:
     """A file's data set, in implicit VR little endian; values stay what they are, to the byte."""
     from pydicom import dcmread
 
-    from edge_app.clinic.forms import encoded_element
+    from edge_app.clinic.report_forms import encoded_element
 
     document = dcmread(BytesIO(content))
     elements = (

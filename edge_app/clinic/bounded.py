@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pynetdicom.association import Association
 
 WAITING_MESSAGES: Final = 4
-"""Of one association, received and not yet handled: a peer has to wait for its answers."""
+"""Received and unhandled messages of one association: a peer has to wait for its answers."""
 
 READ_OUT: Final = 4
 """Times the longest message is read to its end, so that it can be refused by its status."""
@@ -60,8 +60,8 @@ TICK: Final = 0.1
 DATA_CAME: Final = "Evt10"
 CLOSED: Final = "Evt17"
 INVALID: Final = "Evt19"
-"""For the state machine: a P-DATA-TF, the end of the connection, and what it answers with A-ABORT
-(PS3.8 table 9-10)."""
+"""Events of the state machine (PS3.8 table 9-10): a P-DATA-TF, the end of the connection, and an
+invalid PDU, which it answers with A-ABORT."""
 
 P_DATA_TF: Final = 0x04
 TRANSFER: Final = "Sta6"

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from edge_app.backends.options import BackendOptions
-from edge_app.clinic import heap
+from edge_app.clinic import malloc
 from edge_app.clinic.answering import Worker
 from edge_app.clinic.archive import Archive
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import COURIER, Carrier, Courier
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SettingsError, SpoolError
+from edge_app.clinic.image_file import LostError
 from edge_app.clinic.instances import look_up
-from edge_app.clinic.kept import LostError
 from edge_app.clinic.remembered import opened, remember
 from edge_app.clinic.results import Results
 from edge_app.clinic.retention import Clock, give_back, remove_finished
@@ -47,21 +47,21 @@ HOUSEKEEPING: Final = 60.0
 """Seconds between two looks at what may go."""
 
 LOOK_SECONDS: Final = 10.0
-"""For which files of an older box, and then those without a row, are looked into, at the start and
-at each of these."""
+"""Seconds spent on reading files of an older box, and then on files without a row, at the start and
+at each housekeeping."""
 
 OWN_THREADS: Final = ("worker", "watch", "node", "lobby", "page", "metrics")
-"""Without one of these the box does not do its work."""
+"""Threads without which the box does not do its work."""
 
 LIBRARIES: Final = (
     *("pydicom", "pynetdicom", "highdicom"),
     *("uvicorn", "asyncio", "python_multipart"),
 )
-"""Whose own logs are kept silent."""
+"""Packages whose own logs are silenced."""
 
 UNUSED: Final = ("gdcm", "pylibjpeg")
-"""What pydicom loads for its own decoders where it is there, 18 MB: pictures are read by `images`,
-which loads what it needs itself."""
+"""Packages that pydicom would load for its own decoders (18 MB), although `images` reads the
+pictures and loads what it needs."""
 
 TURN: Final = 0.0005
 """Seconds after which a thread that has Python's lock lets another one have it. Receiving needs it
@@ -69,7 +69,7 @@ for a moment, again and again: with Python's own 5 ms it would stand while a rep
 
 WATCH_PAUSE: Final = 60.0
 ENDING_SECONDS: Final = 60.0
-"""For which the images in hand are waited for at the end."""
+"""Seconds to wait at the end for images that are being answered."""
 
 
 class _Part(Protocol):
@@ -95,7 +95,7 @@ class Box:
 
     def __init__(self, settings: Settings) -> None:
         _quiet()
-        heap.few_and_kept()
+        malloc.limit_arenas()
         sys.setswitchinterval(TURN)
         if settings.node or settings.receivers or settings.watch:
             _load_pydicom()
@@ -335,7 +335,7 @@ class Box:
         return {each.carrier.name for each in self._couriers}
 
     def _tidy(self) -> None:
-        heap.give_back()
+        malloc.give_back()
         if self._decoders:
             self._decoders.rest()
         try:

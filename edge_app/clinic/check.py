@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from edge_app.clinic.looked import SECONDS, Looked, looked
 from edge_app.clinic.places import not_mounted, unwritable
 from edge_app.clinic.remembered import gone, unmounted
 from edge_app.clinic.settings import (
@@ -29,6 +28,7 @@ from edge_app.clinic.settings import (
     Watch,
     read_settings,
 )
+from edge_app.clinic.spool_check import SECONDS, SpoolCheck, check_spool
 from edge_app.clinic.store import in_use, is_there
 from edge_app.core.errors import EdgeCxrError
 
@@ -79,9 +79,9 @@ def _nothing_wrong(settings: Settings, but_cautions: bool) -> str:
     return f"nothing {'else ' if but_cautions else ''}is wrong here; {more}"
 
 
-def _looked_at(spool: Path) -> Looked:
-    """See `looked`; nothing is wrong with one that is not there yet."""
-    return looked(spool) if spool.is_dir() and is_there(spool) else Looked((), True)
+def _looked_at(spool: Path) -> SpoolCheck:
+    """See `check_spool`; nothing is wrong with one that is not there yet."""
+    return check_spool(spool) if spool.is_dir() and is_there(spool) else SpoolCheck((), True)
 
 
 def _is_hidden(spool: Path) -> bool:
@@ -102,7 +102,7 @@ def running(settings: Settings) -> str | None:
     return f"the box runs: its spool is in use{more}"
 
 
-def faults(settings: Settings, seen: Looked | None = None) -> Iterator[str]:
+def faults(settings: Settings, seen: SpoolCheck | None = None) -> Iterator[str]:
     """One line for each thing that would keep the box from its work; none if all is well.
 
     Args:
@@ -153,7 +153,7 @@ def missing(settings: Settings) -> Iterator[str]:
             yield f"{name} is not installed: pip install 'edge-cxr[clinic]'"
 
 
-def _spool(settings: Settings, seen: Looked | None) -> Iterator[str]:
+def _spool(settings: Settings, seen: SpoolCheck | None) -> Iterator[str]:
     if why := gone(settings.spool):
         yield f"spool: {why}"
         return

@@ -11,22 +11,23 @@ from pathlib import Path
 from typing import Final
 
 from edge_app.clinic.faults import SpoolError, SpoolFullError
-from edge_app.clinic.gist import gist
+from edge_app.clinic.summary import summary_of
 
 VERSION: Final = 4
-"""Of the tables, in the database's `user_version`; `NEWER` turns an older one into a newer."""
+"""Version of the tables, in the database's `user_version`; `NEWER` upgrades older ones."""
 
 RESULTS: Final = "results"
 """The folder that held the documents before version 3."""
 
 LOG_BYTES: Final = 8 << 20
-"""What the log keeps of the disk when all of it is copied; SQLite copies it from 4 MiB on."""
+"""Bytes of the disk that the log keeps when all of it is copied; SQLite copies it from 4 MiB on."""
 
 PUT_BACK: Final = (
     "put back a copy of it, without the -wal and -shm beside it, or move the folder away and begin "
     "anew"
 )
-"""What is to be done where it is damaged or gone: images that it does not know are taken again."""
+"""What to do where the database is damaged or gone: images that it does not know are taken
+again."""
 
 MIN_FREE: Final = 64 << 10
 """Bytes of the disk below which a database that cannot be opened is not called damaged."""
@@ -81,9 +82,9 @@ CREATE TABLE image (
     finished REAL,                      -- when all receivers had the answer
     about TEXT NOT NULL DEFAULT '',     -- whose it is, for people
     sought TEXT NOT NULL DEFAULT '',    -- the same as it is looked for: in small letters
-    state TEXT NOT NULL DEFAULT 'waiting',  -- see `gist`
+    state TEXT NOT NULL DEFAULT 'waiting',  -- see `summary`
     score REAL,                         -- probability that it is not normal, where it was judged
-    map BLOB,                           -- the network's, see `gist`
+    map BLOB,                           -- the network's, see `summary`
     instance TEXT,                      -- its SOP Instance UID, '' without; NULL: not looked for
     UNIQUE (entrance, identity, sha256)
 );
@@ -124,7 +125,7 @@ ALTER TABLE image ADD COLUMN map BLOB;
 {READINGS}{INDEXES}
 CREATE INDEX delivery_image ON delivery (image);
 UPDATE image SET (state, score) = (
-    SELECT gist_state(image.answer), gist_score(image.answer)
+    SELECT summary_state(image.answer), summary_score(image.answer)
 ) WHERE answered IS NOT NULL;
 """,
     2: f"""
@@ -150,7 +151,7 @@ UPDATE image SET instance = identity WHERE entrance IN ('node', 'page');
 {INSTANCES}
 """,
 }
-"""What makes tables of the next version of those of this one."""
+"""SQL that turns tables of this version into those of the next."""
 
 
 def open_database(path: Path, *, alone: bool) -> sqlite3.Connection:
@@ -241,8 +242,12 @@ def _renew(connection: sqlite3.Connection, version: int, results: Path) -> None:
             raise
 
     connection.create_function("result_file", 1, result_file)
-    connection.create_function("gist_state", 1, lambda answer: gist(json.loads(answer)).state)
-    connection.create_function("gist_score", 1, lambda answer: gist(json.loads(answer)).score)
+    connection.create_function(
+        "summary_state", 1, lambda answer: summary_of(json.loads(answer)).state
+    )
+    connection.create_function(
+        "summary_score", 1, lambda answer: summary_of(json.loads(answer)).score
+    )
     steps = "".join(NEWER[each] for each in range(version, VERSION))
     try:
         connection.executescript(f"BEGIN; {steps} PRAGMA user_version = {VERSION}; COMMIT;")

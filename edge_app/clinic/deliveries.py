@@ -13,7 +13,7 @@ AT_ONCE: Final = 8
 """Documents that are asked for together."""
 
 BYTES_AT_ONCE: Final = 8 << 20
-"""Of them, where there are two."""
+"""Bytes of documents that are asked for together, but always one document."""
 
 
 class Delivery(NamedTuple):

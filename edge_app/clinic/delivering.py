@@ -20,7 +20,7 @@ LONGEST_PAUSE: Final = 60.0
 """Seconds between two tries of an image at most."""
 
 COURIER: Final = "courier"
-"""How the names of their threads begin."""
+"""The beginning of the threads' names."""
 
 IDLE: Final = 10.0
 """Seconds without anything to deliver after which a connection is given back."""

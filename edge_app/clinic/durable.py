@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Final
 
 CANNOT_SYNC: Final = (errno.EINVAL, errno.ENOTSUP)
-"""What file systems say that have no way to sync a folder; there a file's own sync is all."""
+"""Errors of file systems that cannot sync a folder; there syncing the file itself is all."""
 
 NAME_BYTES: Final = 8
 PARTIAL: Final = re.compile(rf"\.[0-9a-f]{{{2 * NAME_BYTES}}}\.partial")
-"""How a file is named that is not complete yet."""
+"""The name of a file that is not complete yet."""
 
 Piece = bytes | bytearray | memoryview
 

@@ -24,7 +24,7 @@ from edge_app.core.plain_text import plain
 
 DIGEST_DIGITS: Final = 12
 AUDIT_BYTES: Final = 16 << 20
-"""Of an audit log; then it is put aside as ``.1``, in the place of the one before."""
+"""Bytes of an audit log; a full one is renamed to ``.1``, in the place of the one before."""
 
 LONGEST: Final = 300
 """Characters of a value: what peers say of themselves is theirs."""

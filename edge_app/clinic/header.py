@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 IDENTIFIERS: Final = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-"""Without which there is no place for a result."""
+"""Elements without which a result belongs to no study."""
 
 EMPTY_WHERE_ABSENT: Final = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"),
     *("StudyID", "AccessionNumber", "ReferringPhysicianName"),
 )
-"""Of type 2 in the Patient and General Study modules: always there, perhaps empty."""
+"""Elements of type 2 in the Patient and General Study modules: always there, perhaps empty."""
 
 OPTIONAL: Final = (
     *("TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge", "StudyDescription"),
@@ -42,7 +42,7 @@ TEXTS: Final = (
     *("SpecificCharacterSet", "PatientName", "PatientID", "IssuerOfPatientID", "StudyID"),
     *("AccessionNumber", "ReferringPhysicianName", "StudyDescription"),
 )
-"""Whose bytes are kept: the character sets that are declared, and what is in them."""
+"""Elements whose bytes are kept: the declared character sets, and the texts in them."""
 
 SEXES: Final = ("M", "F", "O")
 PADDED: Final = ("LO", "PN", "SH")

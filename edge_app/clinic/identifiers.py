@@ -11,10 +11,10 @@ import hashlib
 from typing import Final
 
 MANUFACTURER: Final = "edge-cxr"
-"""Of all that is made here, by whichever version and model."""
+"""The manufacturer of everything made here, in whichever version and by whichever model."""
 
 HEATMAPS: Final = "edge-cxr heatmaps (research, no diagnosis)"
-"""What a series of them is called."""
+"""The description of a series of heatmaps."""
 
 SECONDARY_CAPTURE: Final = "1.2.840.10008.5.1.4.1.1.7"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError, SpoolFullError
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
-from edge_app.clinic.kept import preamble
+from edge_app.clinic.image_file import preamble
 from edge_app.clinic.settings import NODE, Node, Tls
 from edge_app.clinic.spool import Offered, Spool
 from edge_app.core.pieces import Pieces, size_of
@@ -47,7 +47,7 @@ REJECTED_CALLING: Final = (0x01, 0x01, 0x03)
 """Permanent, by the service user, calling AE title not recognised (PS3.8 table 9-21)."""
 
 STORING_SECONDS: Final = 10
-"""For which messages under way are waited for at the end."""
+"""Seconds to wait at the end for messages that are under way."""
 
 HASHERS: Final = 2
 """Threads that work out digests while other threads write what was received."""

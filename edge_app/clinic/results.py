@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from edge_app.clinic.forms import FormBook
 from edge_app.clinic.header import Header, bare, content_digest, instance_of, read_header
 from edge_app.clinic.identifiers import (
     HEATMAPS,
@@ -15,6 +14,7 @@ from edge_app.clinic.identifiers import (
     is_derived,
     is_of_heatmap,
 )
+from edge_app.clinic.report_forms import FormBook
 from edge_app.clinic.settings import NODE, PAGE, WATCH, Settings
 from edge_app.clinic.spool import Document, Image
 from edge_app.clinic.statements import JUDGED, stated
@@ -41,7 +41,7 @@ DIFFERS_HERE: Final = (
     "has the SOP Instance UID of another image with other bytes (another picture, or the same one "
     "in another encoding): this answer is of one of the two"
 )
-"""The same in an answer as JSON."""
+"""The same, for an answer as JSON."""
 
 BARE: Final = "Some of the patient's data could not be copied from the image: its header is damaged"
 

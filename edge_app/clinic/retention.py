@@ -18,8 +18,8 @@ AT_ONCE: Final = 500
 """Images removed in one step at most: others get their turn between two."""
 
 BYTES_AT_ONCE: Final = 4 << 20
-"""Of documents removed in one step, where there are two images in it: each of their pages is
-written to the database's log, for which a full disk has little room."""
+"""Bytes of documents removed in one step of two images or more: each of their pages is written to
+the database's log, for which a full disk has little room."""
 
 SPARE: Final = 16 << 20
 """Bytes of free pages that the database keeps for what comes next."""
@@ -28,7 +28,7 @@ PAGES_AT_ONCE: Final = 512
 """Free pages given back in one step."""
 
 INCREMENTAL: Final = 2
-"""What `PRAGMA auto_vacuum` says where free pages can be given back."""
+"""The value of `PRAGMA auto_vacuum` where free pages can be given back."""
 
 GOING: Final = "going"
 """The fact that names the files whose rows were removed last: they go, too."""

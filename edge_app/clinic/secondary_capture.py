@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from edge_app.clinic.forms import encoded_element
-from edge_app.clinic.frames import PREAMBLE
 from edge_app.clinic.header import instance_of
 from edge_app.clinic.identifiers import (
     HEATMAPS,
@@ -21,6 +19,8 @@ from edge_app.clinic.identifiers import (
     heatmap_uid,
     heatmaps_uid,
 )
+from edge_app.clinic.report_forms import encoded_element
+from edge_app.clinic.report_frame import PREAMBLE
 from edge_app.clinic.structured_report import Author, date_and_describe
 from edge_app.core.about import __version__
 from edge_app.heatmap.draw import draw

@@ -30,7 +30,7 @@ else:
 
 MAX_BYTES: Final = 1 << 20
 ALIKE: Final = 0.7
-"""Of two keys, from which on one may be a slip of the pen for the other (see `difflib`)."""
+"""The similarity from which a key may be a misspelling of another (see `difflib`)."""
 
 AE_TITLE: Final = re.compile(r"(?=.*\S)[\x20-\x5b\x5d-\x7e]{1,16}")
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
@@ -361,7 +361,7 @@ IN_SETTINGS: Final = {
     MAX_PIXELS: "max_pixels in the box's settings",
     f": {RAISE_BYTES}": ": this box takes no larger one",
 }
-"""What advice that is written for the command line is called here."""
+"""Advice for the command line → the same advice for a box."""
 
 
 def in_settings(advice: str) -> str:

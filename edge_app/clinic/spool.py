@@ -19,21 +19,21 @@ from typing import Final, NamedTuple
 
 from edge_app.clinic import durable
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
-from edge_app.clinic.fresh import Fresh, room
-from edge_app.clinic.gist import SCORED, Gist
 from edge_app.clinic.header import HeaderError, content_digest_of
-from edge_app.clinic.kept import UNJUDGED
+from edge_app.clinic.image_file import UNJUDGED
+from edge_app.clinic.recent_images import RecentImages, room
 from edge_app.clinic.retries import Retries
 from edge_app.clinic.settings import NODE, PAGE
 from edge_app.clinic.statements import decided_by
 from edge_app.clinic.store import Store
+from edge_app.clinic.summary import SCORED, Summary
 from edge_app.core.pieces import Pieces, size_of
 
 NEW: Final = "new"
 KNOWN: Final = "known"
 DIFFERS: Final = "differs"
 
-UNTOLD: Final = Gist(SCORED)
+UNTOLD: Final = Summary(SCORED)
 
 
 class Offered(NamedTuple):
@@ -130,14 +130,14 @@ class Spool:
         min_free: bytes of the disk below which no image is accepted.
 
     Attributes:
-        fresh: images that were accepted and not yet taken, as far as there is room in memory.
+        recent: images that were accepted and not yet taken, as far as there is room in memory.
         decides: see `decided_by`; an image that something else decided, and that is finished, is
             taken anew when it comes again. None: whatever decided an answer, it stands.
     """
 
     def __init__(self, store: Store, min_free: int = 0) -> None:
         self.store, self.min_free = store, min_free
-        self.fresh = Fresh(room())
+        self.recent = RecentImages(room())
         self.decides: tuple[str | None, ...] | None = None
         self._in_hand: set[int] = set()
         self._retries = Retries()
@@ -164,7 +164,7 @@ class Spool:
             else:
                 size = size_of(pieces)
                 self.require_room(size)
-                if self.fresh.keep(path, pieces, durable.replace(path, pieces)):
+                if self.recent.keep(path, pieces, durable.replace(path, pieces)):
                     durable.forget(path)
         except OSError as error:
             self._remove(path)
@@ -182,7 +182,7 @@ class Spool:
             self._remove(path)
             raise
         except Exception:  # which nobody foresaw: it may be accepted all the same
-            self.fresh.take(path)
+            self.recent.take(path)
             with suppress(SpoolError):
                 if not self.store.rows("SELECT 1 FROM image WHERE file = ?", path.name):
                     self._remove(path)
@@ -211,7 +211,7 @@ class Spool:
 
     def _remove(self, path: Path) -> None:
         """Have nothing of a file that is not accepted."""
-        self.fresh.take(path)
+        self.recent.take(path)
         with suppress(OSError):  # what stays is left to `strays`
             path.unlink(missing_ok=True)
 
@@ -451,7 +451,11 @@ class Spool:
         return pause
 
     def answer(
-        self, image: Image, answer: str, documents: Sequence[Document] = (), gist: Gist = UNTOLD
+        self,
+        image: Image,
+        answer: str,
+        documents: Sequence[Document] = (),
+        summary: Summary = UNTOLD,
     ) -> bool:
         """Keep an image's answer, once, and have its documents delivered.
 
@@ -461,7 +465,7 @@ class Spool:
         Args:
             answer: JSON, without what names the patient.
             documents: each is delivered to each of its receivers.
-            gist: what lists show of it.
+            summary: what lists show of it.
 
         Returns:
             Whether it is kept, or was answered or removed before. If not, another image of its UID
@@ -481,7 +485,7 @@ class Spool:
                 kept = database.execute(
                     "UPDATE image SET answer = ?, answered = ?, finished = ?, state = ?, "
                     "score = ?, map = ? WHERE id = ? AND answered IS NULL AND differs = ?",
-                    (answer, now, None if deliveries else now, *gist, image.id, image.differs),
+                    (answer, now, None if deliveries else now, *summary, image.id, image.differs),
                 )
                 waits = "SELECT 1 FROM image WHERE id = ? AND answered IS NULL"
                 if not kept.rowcount and database.execute(waits, (image.id,)).fetchone():

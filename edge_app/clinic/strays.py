@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from edge_app.clinic.durable import PARTIAL
 from edge_app.clinic.header import HeaderError, about, instance_of, read_header
-from edge_app.clinic.kept import LostError, digest_of, read_unchecked
+from edge_app.clinic.image_file import LostError, digest_of, read_unchecked
 from edge_app.clinic.retention import going, remove_going
 from edge_app.clinic.settings import NODE, PAGE, WATCH
 from edge_app.clinic.spool import Offered
@@ -22,13 +22,13 @@ from edge_app.clinic.store import Store
 from edge_app.images.radiograph import Limits
 
 ARRIVING: Final = ".arriving"
-"""How the name of an upload ends that is not accepted yet."""
+"""The ending of the name of an upload that is not accepted yet."""
 
 SENDER: Final = "spool"
-"""Who has given an image that is taken again."""
+"""The sender of an image that is taken again."""
 
 HEADER_BYTES: Final = 8 << 20
-"""Of a DICOM file, in which what comes before its pixels is looked for."""
+"""Bytes of a DICOM file in which the elements before its pixels are looked for."""
 
 
 class Strays(NamedTuple):

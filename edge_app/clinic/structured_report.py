@@ -1,7 +1,7 @@
 """What an answer states → a DICOM structured report in the patient's own study.
 
-What is in it is in `make_forms`; here its forms are filled in. An image that was not judged gets a
-report that says so, so that nobody waits for it.
+`make_report_forms` says what a report contains; here its forms are filled in. An image that was not
+judged gets a report that says so, so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from edge_app.clinic import codes
-from edge_app.clinic.forms import FormBook, Kind, filled
-from edge_app.clinic.frames import frame_of
 from edge_app.clinic.header import EMPTY_WHERE_ABSENT, instance_of
 from edge_app.clinic.identifiers import derived_uid
+from edge_app.clinic.report_forms import FormBook, Kind, filled
+from edge_app.clinic.report_frame import frame_of
 from edge_app.clinic.statements import Stated, Statement
 from edge_app.model.labels import Code
 
@@ -29,7 +29,7 @@ OF_THE_STUDY: Final = (
     *("TimezoneOffsetFromUTC", "IssuerOfPatientID", "PatientAge", "StudyInstanceUID"),
     "StudyDescription",
 )
-"""What the report shares with its image, with `EMPTY_WHERE_ABSENT` and `TEXTS`."""
+"""Elements that a report shares with its image, besides `EMPTY_WHERE_ABSENT` and `TEXTS`."""
 
 EARLIEST: Final = datetime.datetime(2025, 1, 1)
 """A clock that says less has not been set: boards without a battery begin anywhere."""

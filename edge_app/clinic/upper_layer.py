@@ -17,7 +17,7 @@ from pynetdicom import AE
 from pynetdicom.dul import DULServiceProvider
 from pynetdicom.transport import AssociationSocket
 
-from edge_app.clinic.sending import WaitingMessages
+from edge_app.clinic.c_store import WaitingMessages
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association

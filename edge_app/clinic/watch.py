@@ -58,15 +58,15 @@ AT_ONCE: Final = 500
 """Images that are asked for in one step."""
 
 MOVED: Final = re.compile(r"\.[0-9a-f]{16}\.moved-(?!\.{1,2}\Z)(.+)", re.DOTALL)
-"""How a file is named that lies beside its answer by now, until it is removed; its name is in it,
-which ``.`` and ``..`` are not."""
+"""The name of a file that already lies beside its answer, until it is removed; it contains the
+original name, which is never ``.`` or ``..``."""
 
 OF_ONE: Final = (
     *(errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ),
     *(errno.EBUSY, errno.ETXTBSY, errno.EPERM, errno.EISDIR, errno.ENOTEMPTY),
 )
-"""What a file system says where others can be written and moved: to a name that it cannot have; of
-a file that somebody has open on a share, or that nobody may move; of a folder in a file's place."""
+"""Errors that concern one file while others can be written and moved: a name that the file system
+cannot have; a file that is open on a share or must not be moved; a folder in its place."""
 
 IN_PROGRESS: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "~")
 """Endings of names under which programs write what is not complete yet."""

@@ -21,7 +21,7 @@ from edge_app.core.minisign import PublicKey
 VARIABLE: Final = "EDGE_CXR_KEYS"
 SYSTEM: Final = "/etc/edge-cxr/keys"
 NONE: Final = "none"
-"""As the value of `VARIABLE`: trust no keys, even if there is a keys file."""
+"""The value of `VARIABLE` that trusts no keys, even if there is a keys file."""
 
 SUFFIX: Final = ".minisig"
 SIGNED_ONLY: Final = "signed only"

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from edge_app.model.manifest_types import Head
 
 Facts = dict[str, Any]
-"""Of a machine, a runtime or a data set: they grow with what there is to tell."""
+"""Facts of a machine, a runtime or a data set: they grow with what there is to tell."""
 
 
 class Metric(TypedDict):

@@ -437,7 +437,8 @@ LEARNED: Final = (
     ("train", "trained the network", (("train",), ("train", "validation"))),  # the latter a refit
     ("validation", "chose the network's epoch, or thresholds", (("validation",),)),
 )
-"""What a manifest says it rests on, what these images did, and the splits that they may be here."""
+"""For each role: its key in the manifest, what the images did, and the splits that they may be in
+here."""
 
 
 def _learned(

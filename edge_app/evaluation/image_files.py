@@ -12,7 +12,7 @@ from edge_app.core.errors import DatasetError
 SUFFIXES: Final = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp", ".dcm"))
 
 RELATIVE: Final = "names are relative to the folder or to its images/"
-"""What is to be known where a table's name leads to no file, or to several."""
+"""Advice where a table's name leads to no file, or to several."""
 
 
 def without_suffix(name: str) -> str:
@@ -24,7 +24,7 @@ def without_suffix(name: str) -> str:
 
 
 Parts = tuple[str, ...]
-"""Of a path below a folder of images."""
+"""Parts of a path below a folder of images."""
 
 
 class ImageFiles:

@@ -17,7 +17,7 @@ NONE: Final = "none"
 """Stands in a CSV for no label at all: with an empty cell an image counts as unlabelled."""
 
 NORMAL_NAMES: Final = frozenset(("nofinding", "nofindings", "normal", "healthy"))
-"""What an image without findings is called, as `plain_name` leaves it."""
+"""Names of an image without findings, as `plain_name` leaves them."""
 
 ANSWERS: Final = frozenset(("yes", "no", "true", "false", "y", "n", "positive", "negative"))
 """Words that say whether a label applies, and so are no label's name, in lower case."""

@@ -37,10 +37,8 @@ COLUMNS: Final = {
     "sex": ("patient gender", "patient sex", "gender", "sex"),
     "view": ("view position", "view"),
 }
-"""What is known of an image, and the headings it stands under.
-
-Spaces, underscores, hyphens and the case of letters do not count in a heading.
-"""
+"""What is known of an image → its column headings. Spaces, underscores, hyphens and the case of
+letters do not count in a heading."""
 
 ALSO: Final = {
     "image": ("images", "file", "filename"),
@@ -55,7 +53,7 @@ ALSO: Final = {
 ABOUT: Final = ("age", "sex", "view")
 
 NOBODY: Final = frozenset(("", "nan", "NaN"))
-"""What stands, of a missing value, where a patient should."""
+"""Values of the patient column that stand for a missing one."""
 
 YES: Final = frozenset(("1", "1.0", "true", "yes"))
 NO: Final = frozenset(("0", "0.0", "false", "no"))
@@ -193,7 +191,7 @@ CSV_FAULTS: Final = {
     "field larger": f"field larger than {csv.field_size_limit()} letters",
     "new-line": "line ends of several kinds",
 }
-"""By what Python says of them."""
+"""Python's message about a CSV → ours."""
 
 QUOTES: Final = "a quote within a cell is not doubled"
 
@@ -273,7 +271,7 @@ def _parquet(path: Path, data: bytes) -> tuple[list[str], Lines]:
 
 
 READERS: Final = {b"PAR1": _parquet, b"PK\x03\x04": _arrays}
-"""By what files begin with."""
+"""The first bytes of a file → its reader."""
 
 
 def _columns(path: Path, header: Sequence[str]) -> dict[str, int]:

@@ -105,7 +105,6 @@ def load(
     labels: Labels,
     table: Path | None = None,
     *,
-    numbered: bool = False,
     exclusive: bool = False,
 ) -> Labelled:
     """Index a folder; no image is opened.
@@ -114,7 +113,7 @@ def load(
         folder: with the images.
         labels: those that an image can bear.
         table: which image bears which; if None, the folder's own (see `find_labels`).
-        numbered, exclusive: see `label_names.encode`.
+        exclusive: see `label_names.encode`.
 
     Raises:
         DatasetError: the table is missing, damaged or contradicts itself; names the line. Or
@@ -122,7 +121,7 @@ def load(
     """
     require_folder(folder)
     read = read_table(table or find_labels(folder))
-    found = load_table(folder, read, labels, numbered=numbered, exclusive=exclusive)
+    found = load_table(folder, read, labels, exclusive=exclusive)
     if exclusive:
         label_counts = [int(image.targets.sum()) for image in found.images]
         require_just_one(label_counts, [image.name for image in found.images])

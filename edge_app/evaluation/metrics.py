@@ -24,7 +24,7 @@ Places = NDArray[np.intp]
 CALIBRATION_BINS = 15
 
 WEIGHTS_AT_ONCE: Final = 1 << 18
-"""Of all images and resamples together: 2 MB, so that memory does not grow with their number."""
+"""Weights in memory at once: 2 MB, whatever the number of images and resamples."""
 
 
 class Areas(NamedTuple):
@@ -147,11 +147,6 @@ def _some_rows(weights: Floats, width: int) -> Iterator[Floats]:
 def auroc(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
     """`Areas.auroc` of images with their targets (N), scores (N) and weights (B×N)."""
     return Ranked.of(targets, scores).areas(weights).auroc
-
-
-def average_precision(targets: NDArray[np.bool_], scores: Floats, weights: Floats) -> Floats:
-    """`Areas.average_precision` of images with their targets (N), scores (N), weights (B×N)."""
-    return Ranked.of(targets, scores).areas(weights).average_precision
 
 
 def roc_curve(targets: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:

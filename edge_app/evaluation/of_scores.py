@@ -30,10 +30,10 @@ SCORES_FILE: Final = "scores file"
 
 BALANCED, HALF = "balanced", "half"
 MIN_IMAGES: Final = 10
-"""With the label, and without: a threshold is fitted to no fewer."""
+"""Images with the label, and images without, that fitting a threshold takes at least."""
 
 ADDS_UP: Final = 0.01
-"""By how much the probabilities of exclusive labels may miss 1: files are rounded."""
+"""How far the probabilities of exclusive labels may miss a sum of 1: files are rounded."""
 
 SCORED: Final = "see that each label that they bear has scores"
 

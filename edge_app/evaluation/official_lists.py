@@ -22,7 +22,7 @@ NAMES: Final = {
     "test": re.compile(r"test[ _-]?list.*\.txt"),
     "train": re.compile(r"train[ _-]?val[ _-]?list.*\.txt"),
 }
-"""Of the two lists, in lower case."""
+"""The names of the two lists, in lower case."""
 
 NIH_NAME: Final = re.compile(r"\d{8}_\d{3}\.\w+")
 CELLS: Final = re.compile(r"[,;\t]")

@@ -30,7 +30,7 @@ Z: Final = 1.959964
 """The standard normal's quantile for a two-sided interval of `LEVEL`."""
 
 STEPS: Final = 60
-"""Of an iteration, at most."""
+"""Steps of an iteration, at most."""
 
 
 class Estimate(NamedTuple):

@@ -18,7 +18,7 @@ SHARES: Final = tuple(
     round(float(share), 3)
     for share in (*np.arange(0.02, 0.9, 0.04), *np.arange(0.9, 0.995, 0.01), 0.995, 1.0)
 )
-"""Of normal images, for percentiles; finer where images are flagged."""
+"""Shares of normal images, for percentiles; finer where images are flagged."""
 
 
 def reference(scores: Floats, probability: Floats, images: str) -> Reference:

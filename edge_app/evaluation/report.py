@@ -482,7 +482,7 @@ DAMAGED: Final = (
     *(ValueError, KeyError, TypeError, AttributeError, EOFError, OSError, RuntimeError),
     *(MemoryError, zipfile.BadZipFile, zlib.error, struct.error),
 )
-"""What `json`, `zipfile` and `numpy` raise on what others wrote."""
+"""Errors that `json`, `zipfile` and `numpy` raise on damaged files."""
 
 
 def arrays_of(data: bytes) -> dict[str, NDArray[Any]]:

@@ -502,7 +502,7 @@ def _places(path: Path, header: list[str]) -> tuple[int, int | None]:
 
 
 ARRAYS: Final = ("probabilities", "logits", "scores", "targets")
-"""Of an `.npz`: the numbers, N×L, one of them."""
+"""Names of the array of numbers in an `.npz`, N×L; one of them is there."""
 
 
 def _of_npz(path: Path, data: bytes, digest: str) -> Table:
@@ -547,7 +547,7 @@ def _of_npz(path: Path, data: bytes, digest: str) -> Table:
 
 
 READERS: Final = {b"PK\x03\x04": _of_npz, b"PAR1": _of_parquet}
-"""By what files begin with."""
+"""The first bytes of a file → its reader."""
 
 LARGEST_STEP: Final = 0.01
 SMALLEST_STEP: Final = 1e-300

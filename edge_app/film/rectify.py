@@ -14,7 +14,7 @@ from edge_app.model.input_check import InputCheck
 from edge_app.model.preprocess import InputSpec, resize
 
 MAX_SIDE: Final = 2048
-"""Of the rectified picture."""
+"""Pixels of the longer side of the rectified picture, at most."""
 
 EDGE: Final = 0.01
 """Share of each side that is cut off, because it shows the rim of the film or screen."""

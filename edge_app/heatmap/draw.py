@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 MIN_SIDE: Final = 512
 MAX_SIDE: Final = 2048
-"""Of the drawn radiograph's longer side; within them it keeps its size."""
+"""Limits of the drawn radiograph's longer side; within them it keeps its size."""
 
 STRIP: Final = 480
 """Smallest width of the strip's text, in pixels."""
@@ -59,7 +59,7 @@ Line = tuple[str, tuple[int, int, int]]
 """A line of text and its colour."""
 
 SCALE_LINES: Final = 3
-"""Of the strip, which the bar of colours takes with its title and its words."""
+"""Lines of the strip that the bar of colours takes with its title and its words."""
 
 MAX_LINES: Final = 40
 """Lines of the strip."""

@@ -47,7 +47,7 @@ MARKED: Final = 10
 OUTLINED: Final = "outlined: the square that speaks most for each finding, if it stands out"
 
 OF_SEVERAL: Final = "a square is for one finding, the strongest there; which one is not shown"
-"""Of a picture with several findings."""
+"""Said of a picture with several findings."""
 
 NO_PLACE: Final = (
     "this map does not show where, do not aim by it: its peak lies in radiologists' boxes about "
@@ -55,10 +55,10 @@ NO_PLACE: Final = (
 )
 
 ANYWHERE: Final = "the finding may be anywhere, in colour or not"
-"""Of a map."""
+"""Said of every map."""
 
 SIDES: Final = "a mirrored picture may go unnoticed: trust the film's own marker"
-"""Of a picture as it was read."""
+"""Said of every picture: its sides are as they were read."""
 
 
 POINTING: Final = "pointing"

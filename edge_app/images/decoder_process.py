@@ -39,7 +39,7 @@ from edge_app.images.radiograph import Limits, Picture
 from edge_app.images.read import decode
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Of glibc's `mallopt`; other C libraries have none."""
+"""Options of glibc's `mallopt`; other C libraries have none."""
 
 KEPT_AT_ONCE, KEPT = 32 << 20, 128 << 20
 """Bytes of the largest piece of memory, and of all, that are kept from one picture to the next: to
@@ -49,7 +49,7 @@ IDLE = 2
 """Seconds without a picture after which this memory is given back."""
 
 SYSTEM = ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/etc/ld.so.cache")
-"""Where the decoders' shared libraries are, which are loaded when they are first needed."""
+"""Places of the decoders' shared libraries, which are loaded when they are first needed."""
 
 
 def main(request: str) -> None:

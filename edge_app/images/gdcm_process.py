@@ -18,7 +18,8 @@ READY: Final = b"gdcm"
 """The process's first line: a failure before it is not the picture's fault."""
 
 NO_COMPLAINT: Final = b"Unsupported JPEG data precision"
-"""What gdcm says of one of its three JPEG libraries before it turns to the next."""
+"""A message of gdcm's first JPEG library that means nothing: it then tries the next of its
+three."""
 
 
 class Job(NamedTuple):

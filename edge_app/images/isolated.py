@@ -40,13 +40,15 @@ if TYPE_CHECKING:
 
 PROCESSOR_SECONDS: Final = 20
 SECONDS: Final = 60
-"""Of a picture: of the processor, and by the clock; a busy machine makes the second larger."""
+"""Seconds that decoding a picture may take: of the processor, and by the clock; the second is
+larger for busy machines."""
 
 START_SECONDS: Final = 60
 
 MEMORY_BYTES: Final = 600 << 20
 BYTES_A_PIXEL: Final = 24
-"""What a picture may take: so much, or so much for each pixel where more are allowed."""
+"""Bytes of memory that decoding may take: the fixed number, or so many for each pixel where more
+are allowed."""
 
 REQUEST: Final = struct.Struct("<IQQQI")
 """Its number; bytes of the file; limits of bytes and pixels; least side that is needed, or 0."""
@@ -58,7 +60,7 @@ LONGEST_TEXT: Final = 1 << 14
 LONGEST_FACT: Final = 200
 MAX_FACTS: Final = 32
 KEPT_BYTES: Final = 16 << 20
-"""Of the shared memory; what a larger picture took beyond is given back."""
+"""Bytes of shared memory that stay reserved; what a larger picture took is given back."""
 
 BOOTSTRAP: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; "

@@ -28,8 +28,6 @@ PRECINCT = 4
 """Pieces that a precinct of a subband counts for, by what it takes."""
 
 MAX_LEVELS = 32
-LARGEST = 15
-"""Logarithm of a precinct's side where none is stated."""
 
 
 class Style(NamedTuple):

@@ -26,7 +26,7 @@ PROGRESSIVE: Final = (0xC2, 0xCA)
 RESTART_INTERVAL: Final = 0xDD
 
 COEFFICIENTS: Final = BLOCK**2
-"""Of a block, which has as many pixels."""
+"""Coefficients of a block, as many as its pixels."""
 UNSENT: Final = -1
 PIECE: Final = 1 << 16
 """Bytes that are looked through at once."""

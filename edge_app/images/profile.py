@@ -27,10 +27,10 @@ TABLES: Final = b"A2B0"
 """Goes before a curve (8.10)."""
 MAX_TAGS: Final = 200
 LEVELS: Final = (64, 128, 192)
-"""Of gray, at which a curve is looked at."""
+"""Gray levels at which a curve is looked at."""
 
 PARAMETERS: Final = (1, 3, 4, 5, 7)
-"""How many a `para` curve has, by its function."""
+"""Parameters of a `para` curve, by its function."""
 
 
 def notes(profile: Any, *, is_gray: bool) -> list[str]:

@@ -30,7 +30,7 @@ FACTS: Final = "kit.json"
 LINE: Final = re.compile(r"([0-9a-f]{64})  ((?:wheels/|service/)?[A-Za-z0-9][A-Za-z0-9._+-]*)")
 MAX_TEXT: Final = 1 << 20
 MAX_BYTES: Final = 1 << 30
-"""Of a whole kit."""
+"""Bytes of a whole kit, at most."""
 
 INCOMING: Final = "incoming-"
 

@@ -42,7 +42,7 @@ UNCHECKED: Final = (
     "was seen by no input check, for the model has none: any picture is scored, also what is no "
     "chest radiograph"
 )
-"""What is said of each picture that such a model scores."""
+"""Said of each picture that a model without an input check scores."""
 
 NO_QUALITY: Final = "picture quality is hardly checked: blur or tilt can lose a flag"
 

@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 Method = Literal["normal", "noisy-or"]
 NORMAL: Final = "normal"
 NOISY_OR: Final = "noisy-or"
-METHODS: Final[tuple[Method, ...]] = (NORMAL, NOISY_OR)
 
 SMALLEST: Final = 1e-12
 """The distance that probabilities keep from 0 and 1, so that their log-odds are finite."""
-
 
 BORDERLINE: Final = "borderline"
 """The word for a score that looks like its threshold in the digits shown."""
@@ -160,7 +158,7 @@ class OverallScore:
     """How a model scores an image as a whole.
 
     Attributes:
-        method: one of `METHODS`.
+        method: from the labels to one score; see `method_of`.
         facts: of the manifest; None if it states none: then the probability comes from the labels'
             calibrated scores alone, and no image is flagged.
         bounded_by: channels of the findings whose probabilities are its lower bound.

@@ -21,7 +21,7 @@ AT_SITE: Final = " of this site"
 NEVER_FLAGGED: Final = (
     "none of this network's labels stands for a normal image, so no image is flagged"
 )
-"""For exclusive labels without a normal one: one of them always applies."""
+"""Said of exclusive labels without a normal one, one of which always applies."""
 
 
 def referred_to(manifest: Manifest, site: Site | None = None, usual: bool = True) -> Iterator[str]:

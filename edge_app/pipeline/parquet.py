@@ -1,4 +1,4 @@
-"""Answers as rows of a Parquet file, and back.
+"""Answers as rows of a Parquet file.
 
 A row is what `classify --json` prints of an image, key by key. What the answer's schema leaves open
 (`image`, `preprocessing`, `runtime`) is JSON text. Null is what an answer of its kind does not
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 TEXTS: Final = ("image", "preprocessing", "runtime")
 """Keys whose objects are stored as JSON text."""
 
-REFUSED_HAS_NOT: Final = (
-    *("overall", "findings", "input_check", "blank", "warnings", "image", "heatmap"),
-)
 MAX_UNPACKED: Final = 256 << 20
 """The largest unpacked size, in bytes, of a group of rows, or of a whole foreign file."""
 
@@ -94,18 +91,6 @@ def row_of(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {**answer, **texts}
 
 
-def answer_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer in a row, as `answer.schema.json` describes it."""
-    found = {
-        key: strict_json.parse(value) if key in TEXTS and value is not None else value
-        for key, value in row.items()
-    }
-    if found["error"] is None:
-        del found["error"]
-        return found
-    return {key: value for key, value in found.items() if key not in REFUSED_HAS_NOT}
-
-
 class Rows:
     """Answers for a Parquet file, converted into columns a few at a time, so that the last step is
     short."""
@@ -146,14 +131,6 @@ class Rows:
             text = json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace")
             table = pa.Table.from_pylist(strict_json.parse(text), self._kind)
         self._tables.append(table)
-
-
-def encoded(answers: Iterable[Mapping[str, Any]]) -> bytes:
-    """A Parquet file of answers."""
-    rows = Rows()
-    for answer in answers:
-        rows.append(answer)
-    return rows.encoded()
 
 
 def parts_of(path: Path) -> list[Path]:

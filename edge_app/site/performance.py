@@ -21,7 +21,7 @@ from edge_app.evaluation.proportions import (
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Quantity = Callable[[complex, complex, complex], complex]
-"""Of sensitivity, the share of false alarms, and prevalence."""
+"""A function of sensitivity, the share of false alarms, and prevalence."""
 
 PREDICTIVE: Final[dict[str, Quantity]] = {
     "ppv": lambda s, f, p: p * s / (p * s + (1 - p) * f),

@@ -388,7 +388,8 @@ def _one_alpha_a_channel(operator: Operator) -> str | None:
 
 
 CELL_STATE: Final = 19
-"""Of an LSTM's inputs: its gates are 1 to 8, then peepholes, biases, projection, two states."""
+"""Index of the cell state among an LSTM's inputs: gates are 1 to 8, then peepholes, biases,
+projection, two states."""
 LSTM_FEATURES: Final = 900
 LSTM_EXTRAS: Final = {
     "peepholes": (9, 10, 11),

@@ -12,7 +12,7 @@ from edge_app.core.about import DISCLAIMER
 from edge_app.core.plain_text import percent
 from edge_app.evaluation.report import Report
 from edge_app.model.model_file import ModelFile
-from quantize.card import markdown_table
+from quantize.card import markdown_table, operating_points_table
 from quantize.importing.ranking import ranking, turned
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def import_card(model: ModelFile, reference: Report, shipped: Report, source: Op
         "## Gates",
         _gates(model),
         "## Operating points",
-        _points(shipped),
+        operating_points_table(shipped),
         "## Limits",
         "\n".join(f"- {limit}" for limit in (*LIMITS, _check(model))),
         f"Intended use: {model.manifest['intended_use']}.",
@@ -196,22 +196,3 @@ def _verdict(gates: dict[str, Any]) -> str:
     outcomes = [gate["outcome"] for gate in gates["gates"].values()]
     counts = [f"{outcomes.count(each)} {each}" for each in BROKEN if each in outcomes]
     return f"**{gates['verdict'].upper()}**: of {len(outcomes)} gates {', '.join(counts)}."
-
-
-def _points(shipped: Report) -> str:
-    points = shipped.content["operating_points"]
-    header = ["label"]
-    for name in points:
-        header += [f"{name}: sensitivity fitted", "test", "specificity fitted", "test"]
-    rows = []
-    for channel, label in enumerate(shipped.labels.names):
-        row = [label]
-        for reached in (points[name][channel] for name in points):
-            for key in ("sensitivity", "specificity"):
-                row += [_share(reached[f"{key}_fitted"]), _share(reached[key])]  # type: ignore[literal-required]
-        rows.append(row)
-    return markdown_table(header, rows)
-
-
-def _share(value: float | None) -> str:
-    return "none" if value is None else f"{value:.3f}"

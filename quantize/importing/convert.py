@@ -26,7 +26,7 @@ from quantize.package import tensors
 from quantize.repairs.fold import fold
 from quantize.repairs.registry import SHIPPED, as_input, scaled
 from quantize.repairs.registry import rounded as rounded_weights
-from quantize.watched import doing
+from quantize.child_process import doing
 
 LARGEST: Final = MAX_FILE_BYTES - (1 << 22)
 """Bytes of a network that a model file holds, with room for the rest."""

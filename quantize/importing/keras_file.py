@@ -13,7 +13,6 @@ from edge_app.core import native_stderr
 from quantize.errors import ConversionError
 
 ARCHIVE: Final = ".keras"
-LEGACY: Final = (".h5", ".hdf5")
 FLOAT32: Final = "float32"
 MAX_CONFIG: Final = 32 << 20
 

@@ -61,7 +61,7 @@ from quantize.package import (
     with_evidence,
 )
 from quantize.repairs.registry import SHIPPED
-from quantize.watched import doing
+from quantize.child_process import doing
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT

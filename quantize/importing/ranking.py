@@ -19,7 +19,7 @@ OWN: Final = "auroc_before_fitting"
 """Key of a label's AUROC, and of the macro one, by a network's own scores."""
 
 DIGITS: Final = 3
-"""As `interval_text` shows an AUROC."""
+"""Digits of an AUROC, as `interval_text` shows it."""
 
 CHANCE: Final = 0.5
 FAR: Final = 0.05

@@ -43,10 +43,10 @@ LESSONS: Final = 1600
 LAST_LESSONS: Final = 480
 """Of these, how many a large network sees at its own size, having learned at half of it."""
 EPOCHS: Final = {True: 3, False: 8}
-"""How often the lessons are seen, at half the size or at a network's own."""
+"""Epochs of the lessons, at half the size and at a network's own."""
 BATCH: Final = 16
 RATE: Final = 3e-3
-"""Of learning at first; it falls to zero along a cosine."""
+"""The first learning rate; it falls to zero along a cosine."""
 SETTLED_ON: Final = 256
 """Pictures whose mean and variance the normalisation layers keep in the end."""
 DRAWN: Final = 192
@@ -83,7 +83,6 @@ class Case(NamedTuple):
 
 
 THREE: Final = ("Bacterial", "Viral", "Healthy, normal")
-PLUS_MINUS_ONE: Final = ("--mean", "127.5", "--std", "127.5")
 
 
 def _headed(backbone: keras.Model, side: int, front: list[layers.Layer], end: str) -> keras.Model:

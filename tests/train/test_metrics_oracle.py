@@ -15,7 +15,7 @@ from sklearn.metrics import (
 )
 from sklearn.metrics import roc_curve as sklearn_roc_curve
 
-from edge_app.evaluation.metrics import Confusion, auroc, average_precision, cohen_kappa, roc_curve
+from edge_app.evaluation.metrics import Confusion, Ranked, cohen_kappa, roc_curve
 
 
 @pytest.mark.parametrize("levels", [4, 50, 10**6])
@@ -26,9 +26,8 @@ def test_weighted_metrics_equal_scikit_learns(seed: int, levels: int) -> None:
     truth = generator.random(300) < 0.1 + 0.1 * seed
     scores = np.floor((generator.random(300) + 0.3 * truth) * levels) / levels
     weights = generator.integers(0, 4, (3, 300)).astype(float)
-    areas = auroc(truth, scores, weights)
-    precisions = average_precision(truth, scores, weights)
-    for weight, area, precision in zip(weights, areas, precisions, strict=True):
+    areas = Ranked.of(truth, scores).areas(weights)
+    for weight, area, precision in zip(weights, *areas, strict=True):
         assert area == pytest.approx(roc_auc_score(truth, scores, sample_weight=weight), abs=1e-12)
         expected = average_precision_score(truth, scores, sample_weight=weight)
         assert precision == pytest.approx(expected, abs=1e-12)

@@ -42,7 +42,7 @@ class Case:
     name: str
     steps: tuple[Step, ...]
     keep: str = ""
-    """What the case's folder is called for later cases; it is removed if empty."""
+    """Name of the case's folder for later cases; it is removed if empty."""
 
 
 def step(*arguments: str, **options: Any) -> Step:

@@ -82,7 +82,7 @@ PASSES: Final = (
     *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
     *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
 )
-"""Of an interlaced PNG: first row and column, and the steps of both."""
+"""Passes of an interlaced PNG: first row and column, and the steps of both."""
 
 
 def png(samples: Pixels, colour: int = 0, interlaced: bool = False, before: bytes = b"") -> bytes:
@@ -440,7 +440,7 @@ NAMES: Final = (
     *(b"name-" + b"x" * 245 + b".png", b"name-without-suffix", b".name-hidden.png"),
     *("name\u202eleft.png".encode(), b"name\\.png", b"name=1+1.png"),
 )
-"""What a file may be called on Linux."""
+"""Unusual file names that Linux allows."""
 
 
 def misnamed_files(good: Files) -> Files:

@@ -30,7 +30,7 @@ LONGEST: Final = 256
 
 COST, BLOCK, PARALLEL = 1 << 14, 8, 5
 SCRYPT_BYTES: Final = 64 << 20
-"""Of memory that it may take; it takes 16 MB."""
+"""Bytes of memory that scrypt may take; it takes 16 MB."""
 
 _ONE_AT_A_TIME: Final = threading.Lock()
 """Checking passwords takes memory and time: many at once get no more of either."""
@@ -160,7 +160,7 @@ def _scrypt(password: str, salt: bytes, cost: int, block: int, parallel: int) ->
 
 
 NOBODY: Final = f"scrypt${COST}${BLOCK}${PARALLEL}${'00' * 16}${'00' * 32}"
-"""What is kept of no password."""
+"""The proof of a reader who does not exist: no password fits it."""
 
 
 def _is_password(password: str, kept: str) -> bool:

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from edge_app.clinic.faults import SpoolFullError
-from edge_app.clinic.gist import WAITING
 from edge_app.clinic.page.answers import PageError, wants_json, who
 from edge_app.clinic.page.forms import PROOF, checked_form, require_own
 from edge_app.clinic.page.looking import found
 from edge_app.clinic.page.readings import ReadingError, reading_of
 from edge_app.clinic.page.upload import OVERHEAD, Form, UploadError
 from edge_app.clinic.spool import Receipt
+from edge_app.clinic.summary import WAITING
 from edge_app.core.errors import ImageError
 
 

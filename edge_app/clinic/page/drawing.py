@@ -18,10 +18,10 @@ from edge_app.images.isolated import Decoders, Say
 from edge_app.images.radiograph import Limits
 
 IDLE_SECONDS: Final = 60.0
-"""After which the process ends."""
+"""Seconds without a request after which the process ends."""
 
 WAITING_SECONDS: Final = 20.0
-"""For others' pictures, before it is said that it takes too long."""
+"""Seconds to wait for others' pictures before saying that they take too long."""
 
 LARGEST: Final = 4096
 """Pixels of a picture's longer side."""

@@ -11,7 +11,6 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from edge_app.clinic.gist import STATES, UNANSWERED, UNREADABLE, WAITING, unpacked
 from edge_app.clinic.header import HeaderError, is_dicom
 from edge_app.clinic.page.answers import PageError, page, who
 from edge_app.clinic.page.drawing import LARGEST, BusyError
@@ -20,6 +19,7 @@ from edge_app.clinic.page.worklist import SORTS, Question, question_of
 from edge_app.clinic.results import as_json, provenance, report_name
 from edge_app.clinic.settings import PAGE, WATCH, in_settings
 from edge_app.clinic.statements import decided_by
+from edge_app.clinic.summary import STATES, UNANSWERED, UNREADABLE, WAITING, unpacked
 from edge_app.core.errors import EdgeCxrError, ImageError
 
 if TYPE_CHECKING:

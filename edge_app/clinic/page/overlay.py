@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edge_app.model.preprocess import Box, InputSpec
 
 LONGER_SIDE: Final = 640
-"""Of the overlay, in pixels: a map has few cells, and a browser enlarges it."""
+"""Pixels of the overlay's longer side: a map has few cells, and a browser enlarges it."""
 
 
 class Overlays:

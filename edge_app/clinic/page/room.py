@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.events import Events
 from edge_app.clinic.header import HeaderError, read_header
-from edge_app.clinic.kept import read_kept
+from edge_app.clinic.image_file import read_kept
 from edge_app.clinic.page import study
 from edge_app.clinic.page.accounts import Accounts
 from edge_app.clinic.page.drawing import Drawing
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from edge_app.clinic.results import Results
 
 UPLOADS: Final = 8
-"""At once."""
+"""Uploads at the same time."""
 
 LONGEST_NAME: Final = 120
 

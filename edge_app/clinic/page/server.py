@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import uvicorn
 
-from edge_app.clinic.page.patient_protocol import PatientProtocol
+from edge_app.clinic.page.http_deadlines import DeadlineProtocol
 from edge_app.clinic.settings import Listener
 
 ENDING_SECONDS: Final = 5
@@ -40,7 +40,7 @@ class HttpServer:
         try:
             config = uvicorn.Config(
                 app,
-                http=PatientProtocol,
+                http=DeadlineProtocol,
                 loop="asyncio",
                 ws="none",
                 lifespan="off",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from edge_app.clinic.kept import UNJUDGED
+from edge_app.clinic.image_file import UNJUDGED
 from edge_app.core.plain_text import percent, readable
 from edge_app.model.cautions import NOTHING_KNOWN, Cautions
 from edge_app.model.decisions import Share, mark, marked

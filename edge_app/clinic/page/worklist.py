@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.gist import STATES, WAITING
 from edge_app.clinic.store import DATABASE, Store
+from edge_app.clinic.summary import STATES, WAITING
 
 ROWS: Final = 50
-"""Of a page."""
+"""Rows of a page."""
 
 COUNTED_FOR: Final = 2.0
 """Seconds for which counts are taken to be what they were; a hundred times as long as counting
@@ -31,7 +31,7 @@ OLDEST: Final = "oldest"
 HIGHEST: Final = "highest"
 NEXT: Final = "next"
 SORTS: Final = (NEWEST, OLDEST, HIGHEST, NEXT)
-"""By number; by score; in the order in which those that wait will be answered."""
+"""Orders: by number, falling and rising; by score; by when waiting images will be answered."""
 
 COLUMNS: Final = (
     "id, entrance, identity, sha256, received, answered, finished, about, state, score, urgent, "

@@ -27,6 +27,7 @@ from edge_app.images.phantom import synthetic_radiograph
 from edge_app.pipeline import parquet
 
 from ..conftest import Run
+from ..parquet_rows import answer_of
 
 pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
 
@@ -52,7 +53,7 @@ def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def answers(folder: Path) -> list[dict[str, Any]]:
     """All answers of an archive, by name."""
     found = parquet.read(parquet.parts_of(folder), parquet.schema().names)
-    return sorted(map(parquet.answer_of, found), key=lambda answer: answer["file"])
+    return sorted(map(answer_of, found), key=lambda answer: answer["file"])
 
 
 def files(share: Path) -> list[str]:
@@ -376,7 +377,7 @@ def test_what_all_answers_share_is_in_the_journal_once_and_in_every_row(
         store.add(rows[3])
         store.finish()
     found = parquet.read(parquet.parts_of(tmp_path), parquet.schema().names)
-    made = [parquet.answer_of(row) for row in found]
+    made = [answer_of(row) for row in found]
     assert [row["runtime"] for row in made] == changed
     assert {row["operating_point"] for row in made} == {rows[0]["operating_point"]}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.durable import replace
-from edge_app.clinic.kept import digest_of
+from edge_app.clinic.image_file import digest_of
 from edge_app.clinic.spool import Document, Offered, Spool
 from edge_app.clinic.store import Store
 from edge_app.clinic.strays import offered_again, sweep

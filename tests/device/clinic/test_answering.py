@@ -17,9 +17,8 @@ from typing import Any
 
 import pytest
 
-from edge_app.clinic import answering, apart, kept, retention, retries
+from edge_app.clinic import answering, image_file, quarantine, retention, retries
 from edge_app.clinic.answering import Worker
-from edge_app.clinic.apart import MAX_TRIES, Apart
 from edge_app.clinic.box import AUDIT, Box, open_classifier
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.delivering import LONGEST_PAUSE
@@ -27,7 +26,8 @@ from edge_app.clinic.events import Events
 from edge_app.clinic.faults import SpoolError
 from edge_app.clinic.header import HeaderError, content_digest
 from edge_app.clinic.identifiers import HEATMAPS, derived_uid
-from edge_app.clinic.kept import read_unchecked
+from edge_app.clinic.image_file import read_unchecked
+from edge_app.clinic.quarantine import MAX_TRIES, Quarantine
 from edge_app.clinic.results import DIFFERS, Results
 from edge_app.clinic.retries import MIN_SECONDS, Retries
 from edge_app.clinic.settings import read_settings
@@ -68,7 +68,7 @@ def alone(worker: Worker, picture: Path) -> Mapping[str, Any]:
     worker.spool.accept(offered("a.png", picture.read_bytes(), "watch"))
     image = worker.spool.take()
     assert image is not None
-    answer = worker._apart.answer(image, picture.read_bytes())
+    answer = worker._quarantine.answer(image, picture.read_bytes())
     assert answer is not None
     return answer
 
@@ -236,11 +236,11 @@ def test_an_image_that_the_disk_does_not_give_at_first_is_not_called_unreadable(
     data = dicom()
     spool.accept(Offered("node", "1.2.3", content_digest(data), (data,)))
     (path,) = spool.store.images.iterdir()
-    spool.fresh.take(path)
+    spool.recent.take(path)
     if begun:
         assert spool.take() is not None
         spool._in_hand.clear()
-    tries, right = [], kept.read_bounded
+    tries, right = [], image_file.read_bounded
 
     def read(*args: Any) -> bytes:
         tries.append(args)
@@ -248,7 +248,7 @@ def test_an_image_that_the_disk_does_not_give_at_first_is_not_called_unreadable(
             raise UnreadableError("cannot be read: Input/output error")
         return right(*args)
 
-    monkeypatch.setattr(kept, "read_bounded", read)
+    monkeypatch.setattr(image_file, "read_bounded", read)
     answered_by(worker)
     assert json.loads(spool.store.value("SELECT answer FROM image"))["findings"]
     assert "cannot be read: Input/output error" in log_of(worker)
@@ -453,7 +453,7 @@ def test_a_process_that_prints_no_answer_is_not_started_for_ever(
     spool: Spool, tmp_path: Path, cnn28: Path, monkeypatch: pytest.MonkeyPatch, printed: bytes
 ) -> None:
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
-    monkeypatch.setattr(worker._apart, "_run", lambda *args: (0, printed))
+    monkeypatch.setattr(worker._quarantine, "_run", lambda *args: (0, printed))
     monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
     spool.accept(offered("a.png", dicom(), "watch"))
     for _ in range(9):  # so many starts at which it only waited behind another one
@@ -463,7 +463,7 @@ def test_a_process_that_prints_no_answer_is_not_started_for_ever(
     for _ in range(MAX_TRIES):
         image = spool.take()
         assert image is not None
-        answers.append(worker._apart.answer(image, dicom()))
+        answers.append(worker._quarantine.answer(image, dicom()))
     *first, answer = answers
     assert first == [None] * (MAX_TRIES - 1)
     assert answer is not None
@@ -500,8 +500,11 @@ def test_a_process_that_begins_late_gets_all_of_a_large_picture(
 ) -> None:
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     code = "import sys, time; time.sleep(0.5); print(len(sys.stdin.buffer.read()))"
-    monkeypatch.setattr(apart, "TICK", 0.05)
-    assert worker._apart._run([sys.executable, "-c", code], bytes(5 << 20)) == (0, b"5242880\n")
+    monkeypatch.setattr(quarantine, "TICK", 0.05)
+    assert worker._quarantine._run([sys.executable, "-c", code], bytes(5 << 20)) == (
+        0,
+        b"5242880\n",
+    )
 
 
 def begun_before(spool: Spool, identity: str, data: bytes) -> None:
@@ -522,7 +525,7 @@ def test_no_answer_of_a_model_that_has_come_in_the_place_of_the_box_s_is_kept(
     image = spool.take()
     assert image is not None
     monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
-    worker._apart._answer(image)
+    worker._quarantine._answer(image)
     assert spool.counts() == {"waiting": 1, "answered": 0, "finished": 0}
     assert "model or site file is another one than when the box started" in log_of(worker)
 
@@ -557,17 +560,17 @@ def hung(
     """Has an image to try apart, which never comes to its end."""
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     line = [sys.executable, "-c", "import time; time.sleep(600)"]
-    monkeypatch.setattr(worker._apart, "_line", lambda: line)
-    monkeypatch.setattr(apart, "TICK", 0.05)
+    monkeypatch.setattr(worker._quarantine, "_line", lambda: line)
+    monkeypatch.setattr(quarantine, "TICK", 0.05)
     begun_before(spool, "a.png", picture.read_bytes())
     return worker
 
 
 @pytest.mark.process
-def test_others_are_answered_while_one_is_tried_apart(
+def test_others_are_answered_while_one_is_tried_quarantine(
     hung: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path
 ) -> None:
-    monkeypatch.setattr(apart, "ENDING_SECONDS", 0)
+    monkeypatch.setattr(quarantine, "ENDING_SECONDS", 0)
     spool.accept(offered("b.png", picture.read_bytes(), "watch"))
     hung.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the other's answer")
@@ -584,7 +587,7 @@ def test_others_are_answered_while_one_is_tried_apart(
 def test_one_that_is_tried_apart_for_too_long_is_answered_so(
     hung: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apart, "SECONDS", 1)
+    monkeypatch.setattr(quarantine, "SECONDS", 1)
     hung.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
     hung.stop()
@@ -606,12 +609,12 @@ def test_no_image_is_blamed_where_somebody_ends_the_process_that_tries_it(
     """As a service manager does that ends the box, with all of its processes at once."""
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     code = f"import os, signal; os.kill(os.getpid(), signal.{number})"
-    monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
+    monkeypatch.setattr(worker._quarantine, "_line", lambda: [sys.executable, "-c", code])
     monkeypatch.setattr(worker._stopping, "wait", lambda seconds: False)
     begun_before(spool, "a.png", picture.read_bytes())
     image = spool.take()
     assert image is not None
-    worker._apart._answer(image)
+    worker._quarantine._answer(image)
     assert spool.counts()["waiting"] == 1
     again = spool.take()
     assert again is not None
@@ -624,7 +627,7 @@ def test_a_system_that_is_out_of_memory_kills_the_try_before_the_box(
 ) -> None:
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     code = "import time; time.sleep(0.5); print(open('/proc/self/oom_score_adj').read())"
-    ended, printed = worker._apart._run([sys.executable, "-c", code], b"")
+    ended, printed = worker._quarantine._run([sys.executable, "-c", code], b"")
     assert (ended, printed.strip()) == (0, b"1000")
 
 
@@ -635,7 +638,7 @@ def killed(
     """Has an image to try apart, whose process is killed as by a kernel that is out of memory."""
     worker = working(spool, tmp_path, f'model = "{cnn28}"')
     code = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    monkeypatch.setattr(worker._apart, "_line", lambda: [sys.executable, "-c", code])
+    monkeypatch.setattr(worker._quarantine, "_line", lambda: [sys.executable, "-c", code])
     monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.01)
     begun_before(spool, "a.png", picture.read_bytes())
     return worker
@@ -652,8 +655,8 @@ def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
         tries.append(None)
         return right() if len(tries) > 2 else of_the_killed()
 
-    of_the_killed, right = killed._apart._line, Apart._line.__get__(killed._apart)
-    monkeypatch.setattr(killed._apart, "_line", line)
+    of_the_killed, right = killed._quarantine._line, Quarantine._line.__get__(killed._quarantine)
+    monkeypatch.setattr(killed._quarantine, "_line", line)
     monkeypatch.setattr(killed, "_decode", lambda *args, **named: pytest.fail("by the box itself"))
     killed.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")
@@ -664,7 +667,7 @@ def test_an_image_whose_try_is_killed_waits_and_is_tried_apart_again(
     assert log_of(killed).count("killed from outside (SIGKILL)") == 2
 
 
-@pytest.mark.parametrize("who", ["worker", pytest.param("apart", marks=pytest.mark.process)])
+@pytest.mark.parametrize("who", ["worker", pytest.param("quarantine", marks=pytest.mark.process)])
 def test_a_shortage_of_the_machine_is_answered_as_that_in_the_end_and_the_image_taken_anew(
     killed: Worker, spool: Spool, monkeypatch: pytest.MonkeyPatch, picture: Path, who: str
 ) -> None:
@@ -860,7 +863,7 @@ def test_no_report_is_made_of_a_shortage_of_the_machine(
     assert Deliveries(spool.store).receivers() == set()
 
 
-@pytest.mark.parametrize("who", ["worker", "apart"])
+@pytest.mark.parametrize("who", ["worker", "quarantine"])
 @pytest.mark.parametrize("what", ["the machine lacks memory", "the answer is not kept"])
 def test_nobody_else_has_an_image_that_one_still_has_in_hand(
     spool: Spool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cnn28: Path, who: str, what: str
@@ -891,7 +894,7 @@ def test_nobody_else_has_an_image_that_one_still_has_in_hand(
         worker._in_hand = image
         worker._recover(error)
     else:
-        worker._apart._recover(image, error)
+        worker._quarantine._recover(image, error)
     assert [each.id for each in takes if each] == [image.id], "one takes it, once"
 
 
@@ -924,7 +927,7 @@ def test_an_image_begun_before_is_answered_where_a_thread_can_be_started_only_la
     def answer(image: Image, data: bytes) -> Mapping[str, Any]:
         return worker._keeper.refused(image, ImageError("is no image"))
 
-    monkeypatch.setattr(worker._apart, "answer", answer)
+    monkeypatch.setattr(worker._quarantine, "answer", answer)
     monkeypatch.setattr(threading.Thread, "start", start)
     worker.start()
     wait_for(lambda: spool.counts()["answered"] == 1, "the answer")

@@ -167,7 +167,7 @@ def test_the_end_of_one_whose_thread_fails_just_then_is_not_waited_for(
         _failed(association, known=False)
         return True
 
-    monkeypatch.setattr("edge_app.clinic.sending.is_open", was_open)
+    monkeypatch.setattr("edge_app.clinic.c_store.is_open", was_open)
     archive.rest()
     assert archive._association is None
 

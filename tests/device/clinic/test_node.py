@@ -34,7 +34,7 @@ from pynetdicom.dimse_primitives import C_CANCEL, C_STORE
 
 from edge_app.clinic import bounded, lobby
 from edge_app.clinic.events import Events
-from edge_app.clinic.kept import LostError, read_kept
+from edge_app.clinic.image_file import LostError, read_kept
 from edge_app.clinic.node import DicomNode
 from edge_app.clinic.settings import Node, Peer, Tls
 from edge_app.clinic.spool import Spool

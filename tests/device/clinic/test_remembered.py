@@ -209,7 +209,7 @@ def test_purging_the_package_removes_it(repository: Path) -> None:
 def test_a_running_box_whose_disk_goes_makes_no_folder_in_its_place(
     tmp_path: Path, spool: Spool, folder: Path
 ) -> None:
-    from edge_app.clinic.forms import FormBook, Kind
+    from edge_app.clinic.report_forms import FormBook, Kind
     from edge_app.clinic.results import FORMS
 
     book = FormBook(folder / FORMS)

@@ -26,8 +26,8 @@ from edge_app.clinic import spool as spools
 from edge_app.clinic.database import LOG_BYTES, VERSION
 from edge_app.clinic.deliveries import Deliveries
 from edge_app.clinic.faults import SpoolError, SpoolFullError, UnsyncedError
-from edge_app.clinic.fresh import Fresh
 from edge_app.clinic.header import content_digest
+from edge_app.clinic.recent_images import RecentImages
 from edge_app.clinic.retention import give_back, purge, remove_finished
 from edge_app.clinic.spool import DIFFERS, KNOWN, NEW, Document, Image, Offered, Spool
 from edge_app.clinic.statements import decided_by
@@ -213,7 +213,7 @@ def test_a_database_that_fails_twice_while_an_image_is_accepted_takes_no_memory(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is room in memory for one such image."""
-    spool.fresh = Fresh(len(b"pixels"))
+    spool.recent = RecentImages(len(b"pixels"))
 
     with monkeypatch.context() as patch:
 
@@ -228,7 +228,7 @@ def test_a_database_that_fails_twice_while_an_image_is_accepted_takes_no_memory(
         with pytest.raises(RuntimeError, match="nobody foresaw it"):
             spool.accept(offered("1.2.3"))
     spool.accept(offered("1.2.4"))
-    assert spool.fresh.take(taken(spool).path) == (b"pixels",)
+    assert spool.recent.take(taken(spool).path) == (b"pixels",)
 
 
 def test_of_many_who_send_the_same_image_at_once_all_are_told_the_same_number(

@@ -18,7 +18,7 @@ pytest.importorskip("pydicom", reason="the dicom extra is not installed")
 
 from edge_app.clinic.box import Box
 from edge_app.clinic.header import content_digest
-from edge_app.clinic.kept import LENGTH, preamble
+from edge_app.clinic.image_file import LENGTH, preamble
 from edge_app.clinic.page.upload import Form
 from edge_app.clinic.retention import GOING, purge, remove_finished
 from edge_app.clinic.settings import Settings, read_settings

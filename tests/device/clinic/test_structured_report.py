@@ -24,9 +24,8 @@ from pydicom import dcmread
 from pydicom.filereader import read_dataset, read_sequence_item
 
 from edge_app.classifier import Classifier
-from edge_app.clinic import codes, forms, make_forms, structured_report
+from edge_app.clinic import codes, make_report_forms, report_forms, structured_report
 from edge_app.clinic.archive import _in_implicit_vr
-from edge_app.clinic.forms import FormBook, Kind
 from edge_app.clinic.header import (
     TEXTS,
     HeaderError,
@@ -36,6 +35,7 @@ from edge_app.clinic.header import (
     read_header,
 )
 from edge_app.clinic.identifiers import derived_uid
+from edge_app.clinic.report_forms import FormBook, Kind
 from edge_app.clinic.statements import OVERALL, Statement, stated
 from edge_app.clinic.structured_report import Author, report
 from edge_app.core.errors import EdgeCxrError, ImageError
@@ -452,14 +452,14 @@ def test_it_is_what_highdicom_makes_with_these_values(
     frame = Kind(said.model, said.model_sha256, said.parameters)
     device = derived_uid(salt, "device")
     whole = frame._replace(author=AUTHOR.name, device=device, verdict=said.verdict)
-    monkeypatch.setattr(make_forms, "INSTANCE", image)
-    monkeypatch.setattr(make_forms, "_header", lambda: header)
-    monkeypatch.setattr(make_forms, "REPORT", derived_uid(salt, "report", *parts))
+    monkeypatch.setattr(make_report_forms, "INSTANCE", image)
+    monkeypatch.setattr(make_report_forms, "_header", lambda: header)
+    monkeypatch.setattr(make_report_forms, "REPORT", derived_uid(salt, "report", *parts))
     series = derived_uid(salt, "series", image.study, said.model_sha256)
-    monkeypatch.setattr(make_forms, "SERIES", series)
-    monkeypatch.setattr(make_forms, "GAP", said.disclaimer)
-    monkeypatch.setattr(make_forms, "TRACKING", derived_uid(salt, "check", *image))
-    expected = dcmread(io.BytesIO(make_forms.form(whole)))
+    monkeypatch.setattr(make_report_forms, "SERIES", series)
+    monkeypatch.setattr(make_report_forms, "GAP", said.disclaimer)
+    monkeypatch.setattr(make_report_forms, "TRACKING", derived_uid(salt, "check", *image))
+    expected = dcmread(io.BytesIO(make_report_forms.form(whole)))
     groups = next(
         item.ContentSequence
         for item in expected.ContentSequence
@@ -467,10 +467,12 @@ def test_it_is_what_highdicom_makes_with_these_values(
     )
     for each, finding in zip(said.statements, codes.findings(said.statements), strict=True):
         numbers = each.probability, each.percentile
-        monkeypatch.setattr(make_forms, "NUMBERS", numbers)
-        monkeypatch.setattr(make_forms, "TRACKING", derived_uid(salt, "group", each.name, *parts))
+        monkeypatch.setattr(make_report_forms, "NUMBERS", numbers)
+        monkeypatch.setattr(
+            make_report_forms, "TRACKING", derived_uid(salt, "group", each.name, *parts)
+        )
         kind = structured_report._group_kind(frame, each, finding, codes.decision(each))
-        groups.append(make_forms._finding_group(kind)[0])
+        groups.append(make_report_forms._finding_group(kind)[0])
     for keyword in ("InstanceCreation", "Series", "Content"):
         for part in ("Date", "Time"):
             setattr(expected, keyword + part, got[keyword + part].value)
@@ -620,10 +622,10 @@ def test_no_stand_in_is_left_whatever_the_values(
 
 def test_no_value_is_taken_for_a_stand_in() -> None:
     finding = ("Mass", "SCT", "4147007", "Mass", None, codes.ABOVE.value, True, "p")
-    form = make_forms.form(Kind("model", "ab" * 32, (), group=finding))
+    form = make_report_forms.form(Kind("model", "ab" * 32, (), group=finding))
     image = instance_of(read_header(dicom()))
     for numbers in itertools.product([0.0, 1.0, 0.5, 0.970301, 0.970302], repeat=2):
-        group = io.BytesIO(forms.filled(form, image, "1.2.3", numbers))
+        group = io.BytesIO(report_forms.filled(form, image, "1.2.3", numbers))
         item: Any = read_sequence_item(group, False, True, "iso8859")
         measured = [each for each in item.ContentSequence if each.ValueType == "NUM"]
         values = [each.MeasuredValueSequence[0] for each in measured]
@@ -634,7 +636,7 @@ def test_no_value_is_taken_for_a_stand_in() -> None:
 def test_forms_of_other_stand_ins_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     kind = Kind("model", "ab" * 32, ("p",))
     before = kind.text()
-    monkeypatch.setattr(forms, "NUMBERS", (0.970301, 0.970302))
+    monkeypatch.setattr(report_forms, "NUMBERS", (0.970301, 0.970302))
     assert kind.text() != before
     assert Kind.of(kind.text()) == Kind.of(before) == kind
 
@@ -679,6 +681,8 @@ def test_forms_are_kept_for_the_next_start(
 ) -> None:
     said, header = stated(answer, classifier.labels), read_header(dicom())
     first = report(header, "content", said, AUTHOR, book)
-    monkeypatch.setattr("edge_app.clinic.forms._made", lambda kinds: pytest.fail("made again"))
+    monkeypatch.setattr(
+        "edge_app.clinic.report_forms._made", lambda kinds: pytest.fail("made again")
+    )
     again = report(header, "content", said, AUTHOR, FormBook(book.folder))
     assert len(first) == len(again)

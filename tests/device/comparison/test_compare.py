@@ -14,7 +14,7 @@ from edge_app.comparison.compare import METRICS, compare
 from edge_app.core.errors import ReportError
 from edge_app.evaluation.metrics import auroc, interval, patient_weights
 from edge_app.evaluation.report import Evaluated
-from train.labels import FINDINGS, LABELS
+from train.labels import LABELS, NIH
 
 from ..reports import FLOAT, answers, compared, nearly, report, with_logits
 
@@ -142,7 +142,7 @@ def test_the_macro_is_the_mean_over_findings_of_what_the_labels_say() -> None:
     evaluated = answers()
     content = compared(evaluated, nearly(evaluated, 0.5)).content
     for metric in METRICS:
-        values = [content["labels"][k][metric]["difference"]["value"] for k in FINDINGS]
+        values = [content["labels"][k][metric]["difference"]["value"] for k in NIH.findings]
         found = content["macro"][metric]["difference"]["value"]
         assert found == pytest.approx(np.mean(values), abs=2e-6)
 
@@ -259,7 +259,7 @@ def test_hardly_any_patient_ranked_otherwise_leaves_a_loss_unseen(changed: int) 
         positives = np.flatnonzero(evaluated.targets[:, label])
         logits[positives[logits[positives, label].argmin()], label] -= 9
     macro = compared(evaluated, with_logits(evaluated, logits)).content["macro"]
-    share = 1 - 0.025 ** (1 / (40 * len(FINDINGS)))
+    share = 1 - 0.025 ** (1 / (40 * len(NIH.findings)))
     expected = 2 * share * (macro["auroc"]["reference"] - 0.5)
     assert macro["unseen"] == pytest.approx(expected, abs=1e-6)
     assert compared(evaluated, nearly(evaluated, 0.1)).content["macro"]["unseen"] is None
@@ -294,7 +294,7 @@ def test_a_label_without_positives_is_null_and_leaves_the_macro_alone() -> None:
         assert hernia[metric] == expected
     assert hernia["specificity"]["difference"]["value"] is not None
     values = [
-        row(content, LABELS[k])["auroc"]["candidate"] for k in FINDINGS if LABELS[k] != "Hernia"
+        row(content, LABELS[k])["auroc"]["candidate"] for k in NIH.findings if LABELS[k] != "Hernia"
     ]
     assert content["macro"]["auroc"]["candidate"] == pytest.approx(np.mean(values), abs=2e-6)
 

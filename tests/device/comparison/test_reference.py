@@ -19,7 +19,7 @@ from edge_app.evaluation import report as reports
 from edge_app.evaluation.metrics import auroc as auroc_of
 from edge_app.evaluation.metrics import interval, patient_weights
 from edge_app.evaluation.report import Evaluated, Report
-from train.labels import FINDINGS, LABELS
+from train.labels import LABELS, NIH
 
 from ..conftest import Run
 from ..reports import FLOAT, answers, compared, nearly, report, with_logits
@@ -247,7 +247,9 @@ def test_a_perfect_label_adds_its_own_width_to_the_macro() -> None:
     assert 0.8 < auroc["value"] < 1
     added = (1 - perfect["low"]) / content["proven"]["findings"]
     weights = patient_weights(known.patients, 100, 0)
-    areas = [auroc_of(known.targets[:, each] == 1, logits[:, each], weights) for each in FINDINGS]
+    areas = [
+        auroc_of(known.targets[:, each] == 1, logits[:, each], weights) for each in NIH.findings
+    ]
     low, high = interval(np.mean(areas, axis=0))
     assert auroc["low"] == pytest.approx(low - added, abs=2e-6)
     assert auroc["high"] == pytest.approx(high, abs=2e-6)

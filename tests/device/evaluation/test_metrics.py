@@ -13,7 +13,6 @@ from edge_app.evaluation.metrics import (
     Confusion,
     Ranked,
     auroc,
-    average_precision,
     calibration_error,
     cohen_kappa,
     interval,
@@ -27,6 +26,10 @@ from edge_app.evaluation.metrics import (
 ONE = np.ones((1, 6))
 TRUTH = np.array([0, 0, 1, 1, 0, 1], bool)
 SCORES = np.array([0.1, 0.4, 0.35, 0.8, 0.4, 0.4])
+
+
+def average_precision(truth: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return Ranked.of(truth, scores).areas(weights).average_precision
 
 
 def pairs_won(truth: np.ndarray, scores: np.ndarray) -> float:

@@ -20,9 +20,9 @@ from edge_app.evaluation.truth import read as read_truth
 from edge_app.model.labels import Label, Labels
 from edge_app.model.model_file import locate
 from edge_app.model.model_file import read as model_file
-from edge_app.pipeline import parquet
 
 from ..conftest import Run
+from ..parquet_rows import encoded
 from ..scores import study, write_csv
 
 
@@ -350,7 +350,7 @@ def test_an_archive_counts_an_unlabelled_image_among_the_others(tmp_path: Path) 
         for name in ("/data/siteA/1.png", "/data/2.png")
     ]
     path = tmp_path / "part-0.parquet"
-    path.write_bytes(parquet.encoded(answers))
+    path.write_bytes(encoded(answers))
     scores = read(path, known=["1.png", "2.png"], others=["siteA/1.png"])
     assert scores.images == ["/data/2.png"]
     assert scores.others == 1
@@ -416,6 +416,6 @@ def test_answers_of_two_models_in_one_file_are_refused(
     pairs = (("cxr-cnn28", picture), ("cxr-lite0-128", other))
     answers = [json.loads(run("classify", "--json", "-m", *each).stdout) for each in pairs]
     path = tmp_path / "part-0.parquet"
-    path.write_bytes(parquet.encoded(answers))
+    path.write_bytes(encoded(answers))
     with pytest.raises(ScoresError, match=r"other\.png was scored by another model file"):
         read(path)

@@ -12,6 +12,7 @@ from edge_app.core.errors import ReportError
 from edge_app.pipeline import parquet
 
 from ..conftest import Run
+from ..parquet_rows import answer_of, encoded
 
 pa = pytest.importorskip("pyarrow", reason="pip install 'edge-cxr[archive]'")
 
@@ -30,13 +31,13 @@ def test_a_row_is_the_answer_key_by_key(
     answers: list[dict], tmp_path: Path, repository: Path
 ) -> None:
     path = tmp_path / "part-0.parquet"
-    path.write_bytes(parquet.encoded(answers))
-    found = list(map(parquet.answer_of, parquet.read([path], parquet.schema().names)))
+    path.write_bytes(encoded(answers))
+    found = list(map(answer_of, parquet.read([path], parquet.schema().names)))
     assert found == answers
     schema = json.loads((repository / "edge_app/pipeline/answer.schema.json").read_text())
     for answer in found:
         validate(answer, schema)
-    assert parquet.encoded(answers) == path.read_bytes()
+    assert encoded(answers) == path.read_bytes()
 
 
 def test_a_row_does_without_what_a_decision_and_a_threshold_are_worth(
@@ -46,8 +47,8 @@ def test_a_row_does_without_what_a_decision_and_a_threshold_are_worth(
     of_site[0]["overall"]["caution"] = "'flagged' does not mean ill"
     of_site[0]["findings"][0]["ppv"] = {"value": 0.5, "low": 0.4, "high": 0.6}
     path = tmp_path / "part-0.parquet"
-    path.write_bytes(parquet.encoded(of_site))
-    assert parquet.encoded(answers[:1]) == path.read_bytes()
+    path.write_bytes(encoded(of_site))
+    assert encoded(answers[:1]) == path.read_bytes()
 
 
 def test_every_key_of_the_answers_schema_has_a_column(repository: Path) -> None:
@@ -59,11 +60,11 @@ def test_answers_from_before_raised_findings_are_read(answers: list[dict], tmp_p
     import pyarrow.parquet
 
     path = tmp_path / "part-0.parquet"
-    path.write_bytes(parquet.encoded(answers))
+    path.write_bytes(encoded(answers))
     kept = [pa.field(each.name, _without_raised(each.type)) for each in parquet.schema()]
     before = pa.Table.from_pylist(pyarrow.parquet.read_table(path).to_pylist(), pa.schema(kept))
     pyarrow.parquet.write_table(before, path)
-    found = list(map(parquet.answer_of, parquet.read([path], parquet.schema().names)))
+    found = list(map(answer_of, parquet.read([path], parquet.schema().names)))
     for finding in answers[0]["findings"]:
         del finding["raised"]
     assert found == answers
@@ -77,7 +78,7 @@ def _without_raised(kind: pa.DataType) -> pa.DataType:
 
 def test_damaged_and_foreign_files_are_refused(answers: list[dict], tmp_path: Path) -> None:
     path = tmp_path / "part-0.parquet"
-    good = parquet.encoded(answers)
+    good = encoded(answers)
     for data in (b"", b"PAR1", good[: len(good) // 2], good[:40] + bytes(200) + good[240:]):
         path.write_bytes(data)
         with pytest.raises(ReportError, match=r"part-0\.parquet: cannot be read, is damaged or no"):

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from edge_app.clinic import heap
+from edge_app.clinic import malloc
 from edge_app.clinic.events import Events
 from edge_app.clinic.node import DicomNode
 from edge_app.clinic.settings import Node
@@ -19,7 +19,7 @@ from edge_app.clinic.store import Store
 
 
 def main() -> None:
-    heap.few_and_kept()
+    malloc.limit_arenas()
     store = Store(Path(sys.argv[1]))
     settings = Node(
         *("EDGECXR", "127.0.0.1", int(sys.argv[2])),

@@ -15,8 +15,8 @@ import numpy as np
 
 from edge_app.classifier import Classifier
 from edge_app.clinic.box import Box
-from edge_app.clinic.gist import CLEAR, FLAGGED, WAITING
 from edge_app.clinic.settings import read_settings
+from edge_app.clinic.summary import CLEAR, FLAGGED, WAITING
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.images.radiograph import Limits
 from edge_app.model.model_file import locate, read

@@ -23,7 +23,7 @@ pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
 from edge_app.clinic import retries
 from edge_app.clinic.header import content_digest
-from edge_app.clinic.kept import GONE, LostError
+from edge_app.clinic.image_file import GONE, LostError
 from edge_app.clinic.page.room import ReadingRoom
 from edge_app.clinic.page.study import study_of
 from edge_app.clinic.spool import Offered
@@ -896,9 +896,9 @@ def test_peers_that_never_speak_keep_nobody_out(served: Served) -> None:
 def test_a_peer_that_does_not_end_its_request_is_sent_away(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_app.clinic.page import patient_protocol
+    from edge_app.clinic.page import http_deadlines
 
-    monkeypatch.setattr(patient_protocol, "ASKING_SECONDS", 1.0)
+    monkeypatch.setattr(http_deadlines, "ASKING_SECONDS", 1.0)
     with socket.create_connection(("127.0.0.1", served.port)) as slow:
         slow.settimeout(60)
         slow.sendall(b"GET / HTTP/1.1\r\nHost: local")
@@ -908,9 +908,9 @@ def test_a_peer_that_does_not_end_its_request_is_sent_away(
 def test_an_upload_that_stops_half_way_is_given_up_and_leaves_nothing(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge_app.clinic.page import patient_protocol
+    from edge_app.clinic.page import http_deadlines
 
-    monkeypatch.setattr(patient_protocol, "STALLED_SECONDS", 1.0)
+    monkeypatch.setattr(http_deadlines, "STALLED_SECONDS", 1.0)
     client = served.client()
     client.get("/")
     whole = multipart([("form", None, client.form.encode()), ("file", "a", bytes(1 << 20))])

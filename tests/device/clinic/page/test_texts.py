@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from edge_app.clinic.faults import SettingsError
-from edge_app.clinic.gist import STATES
-from edge_app.clinic.kept import UNJUDGED
+from edge_app.clinic.image_file import UNJUDGED
 from edge_app.clinic.page import texts
 from edge_app.clinic.page.readings import OPINIONS
 from edge_app.clinic.page.texts import Texts, languages
 from edge_app.clinic.page.worklist import SORTS
+from edge_app.clinic.summary import STATES
 
 PAGE = Path(texts.__file__).parent
 

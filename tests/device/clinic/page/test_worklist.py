@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge_app.clinic.gist import STATES
 from edge_app.clinic.page.worklist import ROWS, SORTS, Question, Worklist, question_of
 from edge_app.clinic.store import Store
+from edge_app.clinic.summary import STATES
 
 COUNT = 3 * ROWS + 7
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from edge_app.clinic.kept import UNJUDGED
+from edge_app.clinic.image_file import UNJUDGED
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,12 +25,12 @@ UNREADABLE: Final = "unreadable"
 UNANSWERED: Final = "unanswered"
 
 STATES: Final = (WAITING, FLAGGED, CLEAR, SCORED, WITHHELD, BLANK, UNREADABLE, UNANSWERED)
-"""Of an image: not yet answered; at or above the operating point, or below it; judged by a model
-that decides on no image as a whole; not judged, for one of three reasons; not answered, because the
-box lacked something for it or has lost it."""
+"""States of an image: not yet answered; at or above the operating point, or below it; scored by a
+model that decides on no image as a whole; not judged, for one of three reasons; not answered,
+because the box lacked something for it or lost it."""
 
 
-class Gist(NamedTuple):
+class Summary(NamedTuple):
     """What is kept of an answer beside it.
 
     Attributes:
@@ -44,7 +44,7 @@ class Gist(NamedTuple):
     map: bytes | None = None
 
 
-def gist(answer: Mapping[str, Any], activation: NDArray[np.float32] | None = None) -> Gist:
+def summary_of(answer: Mapping[str, Any], activation: NDArray[np.float32] | None = None) -> Summary:
     """What is kept of an answer.
 
     Args:
@@ -52,17 +52,17 @@ def gist(answer: Mapping[str, Any], activation: NDArray[np.float32] | None = Non
         activation: the map of the network, where there is one.
     """
     if "error" in answer:
-        return Gist(UNANSWERED if answer["error"].get("kind") in UNJUDGED else UNREADABLE)
+        return Summary(UNANSWERED if answer["error"].get("kind") in UNJUDGED else UNREADABLE)
     if answer["blank"]:
-        return Gist(BLANK)
+        return Summary(BLANK)
     if not answer["findings"]:
-        return Gist(WITHHELD)
+        return Summary(WITHHELD)
     kept = None if activation is None else packed(activation)
     overall = answer.get("overall")
     if not overall:
-        return Gist(SCORED, None, kept)
+        return Summary(SCORED, None, kept)
     decided = {True: FLAGGED, False: CLEAR, None: SCORED}[overall["flagged"]]
-    return Gist(decided, overall["probability"], kept)
+    return Summary(decided, overall["probability"], kept)
 
 
 def packed(activation: NDArray[np.float32]) -> bytes:

@@ -16,7 +16,8 @@ from edge_app.core.resources import memory
 
 SHARE: Final = 16
 MAX_BYTES: Final = 64 << 20
-"""Of the memory, and bytes, that images may take here: others are read when their turn comes."""
+"""The part of the memory, and the bytes, that images may take here: others are read when their turn
+comes."""
 
 
 def room() -> int:
@@ -38,7 +39,7 @@ class Look(NamedTuple):
         return cls(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-class Fresh:
+class RecentImages:
     """Files that are on the disk, and in memory until they are taken.
 
     Args:

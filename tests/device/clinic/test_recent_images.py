@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_app.clinic.faults import SpoolFullError
-from edge_app.clinic.fresh import Fresh
+from edge_app.clinic.recent_images import RecentImages
 from edge_app.clinic.spool import Image, Spool
 
 from .conftest import offered
@@ -23,8 +23,8 @@ def accepted(spool: Spool, identity: str, content: bytes = b"pixels") -> Image:
 
 def test_what_came_is_there_once(spool: Spool) -> None:
     image = accepted(spool, "1", b"these bytes")
-    assert spool.fresh.take(image.path) == (b"these bytes",)
-    assert spool.fresh.take(image.path) is None
+    assert spool.recent.take(image.path) == (b"these bytes",)
+    assert spool.recent.take(image.path) is None
     assert image.path.read_bytes() == b"these bytes", "and on the disk, whatever becomes of memory"
 
 
@@ -41,21 +41,21 @@ def test_a_file_that_is_not_what_it_was_is_read(spool: Spool, tmp_path: Path, wh
     else:
         path.write_bytes(b"others" + b"!" * (what == "longer"))
         os.utime(path, ns=(1, 1))
-    assert spool.fresh.take(path) is None
+    assert spool.recent.take(path) is None
 
 
 def test_no_more_is_kept_than_there_is_room_for(spool: Spool) -> None:
-    spool.fresh = Fresh(10)
+    spool.recent = RecentImages(10)
     paths = [accepted(spool, str(number), b"pixels").path for number in range(2)]
-    assert spool.fresh.take(paths[1]) is None, "6 and 6 bytes"
-    assert spool.fresh.take(paths[0]) == (b"pixels",)
-    assert spool.fresh.take(accepted(spool, "3", b"ten bytes.").path) == (b"ten bytes.",)
+    assert spool.recent.take(paths[1]) is None, "6 and 6 bytes"
+    assert spool.recent.take(paths[0]) == (b"pixels",)
+    assert spool.recent.take(accepted(spool, "3", b"ten bytes.").path) == (b"ten bytes.",)
 
 
 def test_nothing_is_kept_of_what_is_not_accepted(
     spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spool.fresh = Fresh(6)
+    spool.recent = RecentImages(6)
 
     def fail(*args: object) -> None:
         raise SpoolFullError("full")
@@ -64,4 +64,4 @@ def test_nothing_is_kept_of_what_is_not_accepted(
         patch.setattr(spool, "_enter", fail)
         with pytest.raises(SpoolFullError):
             spool.accept(offered("1"))
-    assert spool.fresh.take(accepted(spool, "2").path) == (b"pixels",), "its room is free again"
+    assert spool.recent.take(accepted(spool, "2").path) == (b"pixels",), "its room is free again"

@@ -1,8 +1,8 @@
-"""Images in whose hand the box died before: each is answered by a process of its own.
+"""Images at which the box died before: each is answered by a process of its own.
 
-If that one dies too, the image is at fault and is told so; if somebody kills it, as the system does
-that is out of memory, the image waits and is tried so again, never by the box itself. Others are
-answered meanwhile.
+If that process dies too, the image is at fault, and its answer says so. If it is killed from
+outside, as by a system that is out of memory, the image waits and is tried this way again, never by
+the box itself. Other images are answered meanwhile.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any, Final
 from edge_app.backends.options import CPU
 from edge_app.clinic.delivering import LONGEST_PAUSE, pause_after
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.keeping import Keeper, name_of
-from edge_app.clinic.kept import LostError, read_kept
+from edge_app.clinic.image_file import LostError, read_kept
+from edge_app.clinic.keeper import Keeper, name_of
 from edge_app.clinic.settings import Settings, in_settings
 from edge_app.clinic.spool import Image
 from edge_app.clinic.statements import CHANGED, decided_by
@@ -35,11 +35,11 @@ from edge_app.core.site_place import NONE
 from edge_app.pipeline.sources import STANDARD_INPUT
 
 SECONDS: Final = 300
-"""For which such a process may run."""
+"""Seconds that such a process may run."""
 
 TICK: Final = 0.5
 ENDING_SECONDS: Final = 30
-"""For which it is waited for when the box ends: then its image waits for the next start."""
+"""Seconds to wait for it when the box ends; then its image waits for the next start."""
 
 MAX_TRIES: Final = 5
 
@@ -47,7 +47,7 @@ OUTSIDE: Final = (-signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 """Ends that no image causes: a service manager sends these to all processes of the box."""
 
 
-class Apart:
+class Quarantine:
     """Answers such images one after the other, in a thread of its own.
 
     Args:
@@ -63,7 +63,7 @@ class Apart:
         self.keeper, self.settings, self.isolated = keeper, settings, isolated
         self.spool, self.events = keeper.spool, keeper.events
         self._stopping = stopping
-        self._thread = ThreadPoolExecutor(1, "apart")
+        self._thread = ThreadPoolExecutor(1, "quarantine")
         self._failures = 0
         # Of this process: it begins those that only wait behind another one, too, at each start.
         self._tries: Counter[int] = Counter()
@@ -93,7 +93,7 @@ class Apart:
             self._suspect(image, type(error).__name__)
 
     def _answer_one(self, image: Image, began: float) -> None:
-        self.spool.fresh.take(image.path)  # it goes to another process, and seldom
+        self.spool.recent.take(image.path)  # it goes to another process, and seldom
         try:
             data = read_kept(image.path, image.entrance, image.sha256, self.settings.limits)
             whose = self.keeper.provenance(image, data)

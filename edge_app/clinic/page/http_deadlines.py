@@ -1,8 +1,8 @@
-"""HTTP/1.1 with an end to waiting: who connects and says nothing keeps nobody else out.
+"""HTTP/1.1 with deadlines: a client that connects and says nothing keeps nobody else out.
 
 uvicorn waits for a request for as long as its sender likes. Here a request has to be complete
-within a time, an answer has to be taken within a time, and where all places are taken, whoever is
-silent longest makes room.
+within a time, and an answer taken within a time; where all places are taken, the client that has
+been silent longest makes room.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ PLACES: Final = 256
 """Connections at once."""
 
 ASKING_SECONDS: Final = 10.0
-"""From a connection, or an answer, to the next complete head of a request."""
+"""Seconds from a connection, or an answer, to the next complete head of a request."""
 
 STALLED_SECONDS: Final = 30.0
-"""For which a request that is under way may neither give nor take a byte."""
+"""Seconds that a request under way may neither give nor take a byte."""
 
 LOOK: Final = 1.0
 """Seconds between two looks at one connection."""
 
 
-class PatientProtocol(H11Protocol):
-    """uvicorn's protocol, with patience that ends."""
+class DeadlineProtocol(H11Protocol):
+    """uvicorn's protocol, with deadlines."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from edge_app.clinic.events import Events
-from edge_app.clinic.gist import gist
 from edge_app.clinic.header import HeaderError
-from edge_app.clinic.kept import LostError
+from edge_app.clinic.image_file import LostError
 from edge_app.clinic.results import Provenance, Results
 from edge_app.clinic.retries import MIN_SECONDS
 from edge_app.clinic.settings import NODE, WATCH, in_settings
 from edge_app.clinic.spool import Document, Image, Spool
+from edge_app.clinic.summary import summary_of
 from edge_app.core.errors import ImageError, MachineError
 from edge_app.core.pieces import Pieces
 from edge_app.pipeline.json_answer import refused
@@ -76,7 +76,7 @@ class Keeper:
         Raises:
             SpoolError: it is not kept.
         """
-        text, seen = json.dumps(answer, ensure_ascii=False), gist(answer, activation)
+        text, seen = json.dumps(answer, ensure_ascii=False), summary_of(answer, activation)
         is_kept = False
         while not is_kept:
             now = self.spool.renewed(image)

@@ -2,8 +2,8 @@
 
 highdicom makes reports and checks what it makes: it takes 90 MB of memory and, on a Raspberry Pi,
 seconds for each. Two images' reports differ in a few values alone. So each kind of report and of
-measurement group is made once, by `make_forms` in a process of its own, and kept beside the spool;
-the box itself only puts values in the place of stand-ins.
+measurement group is made once, by `make_report_forms` in a process of its own, and kept beside the
+spool; the box itself only puts values in the place of stand-ins.
 
 A group is filled in as bytes. That must not change a length it is part of, so sequences and items
 have delimiters instead (DICOM PS3.5 7.5.2).
@@ -39,15 +39,15 @@ INSTANCE: Final = Instance("1.2.840.10008.5.1.4.1.1.1", "2.25.9702", "2.25.9703"
 REPORT: Final = "2.25.9705"
 SERIES: Final = "2.25.9706"
 NUMBERS: Final = (8.970301, 8.970302)
-"""Of a probability and a percentile, which neither can be; as wide as what is reported, with six
-digits after the point."""
+"""Stand-ins for a probability and a percentile, which are never this large; as wide as what is
+reported, with six digits after the point."""
 
 GAP: Final = "The groups of the findings belong here"
-"""The text of an item in whose place the groups come."""
+"""The text of the item that the groups replace."""
 
 SECONDS: Final = 300
 DIGEST_BYTES: Final = 32
-"""With which a kept form begins: those of its SHA-256."""
+"""A kept form begins with so many bytes of its SHA-256."""
 
 
 class Kind(NamedTuple):
@@ -130,7 +130,7 @@ class FormBook:
 
 
 def _made(kinds: Sequence[Kind]) -> list[bytes]:
-    line = [sys.executable, "-m", "edge_app.clinic.make_forms"]
+    line = [sys.executable, "-m", "edge_app.clinic.make_report_forms"]
     request = json.dumps([kind.text() for kind in kinds])
     try:
         done = subprocess.run(

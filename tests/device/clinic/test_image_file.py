@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("pydicom", reason="the clinic extra is not installed")
 
 from edge_app.clinic.faults import SpoolError
-from edge_app.clinic.kept import LostError, read_kept, require_same
+from edge_app.clinic.image_file import LostError, read_kept, require_same
 from edge_app.images.radiograph import Limits
 
 from .images import dicom

@@ -30,11 +30,12 @@ HEADER_ROOM: Final = 1 << 20
 """Bytes of a file that the box itself has put beside the data set, and more."""
 
 LENGTH: Final = slice(140, 144)
-"""Where a DICOM file has the length of its file meta information."""
+"""The place of the length of the file meta information in a DICOM file."""
 
 PREAMBLE, PREFIX = 128, b"DICM"
-"""What stands before that. The preamble is for whoever writes a file to use: of one of the node it
-begins with the digest of their file meta information; in those of older boxes it is zero."""
+"""What stands before that length. The preamble is free for whoever writes the file: of an image
+that came to the node it begins with the digest of the file meta information; older boxes wrote
+zeros."""
 
 
 class LostError(ImageError):

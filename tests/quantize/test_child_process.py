@@ -15,7 +15,7 @@ from edge_app.core.errors import EXIT_GATE, EXIT_MODEL
 
 COMMAND = """
 import os, signal, sys, time
-from quantize.watched import doing, watched
+from quantize.child_process import doing, run_in_child
 
 def command():
     doing("opening it", "save it again")
@@ -23,7 +23,7 @@ def command():
     print("begun", os.getpid(), flush=True)
     {what}
 
-watched(command)
+run_in_child(command)
 """
 
 

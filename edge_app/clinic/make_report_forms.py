@@ -1,6 +1,7 @@
-"""Makes forms with highdicom, in a process of its own: ``python -m edge_app.clinic.make_forms``.
+"""Makes report forms with highdicom, in a process of its own.
 
-Reads a JSON list of kinds (`Kind.text`) from standard input, prints one of their forms in base64.
+``python -m edge_app.clinic.make_report_forms`` reads a JSON list of kinds (`Kind.text`)
+from standard input, and prints the form of each in base64.
 
 TID 1500 Measurement Report (DICOM PS3.16) as a Comprehensive 3D SR, as the IHE profile AI Results
 asks: a measurement group (TID 1501) a finding with its code, probability, threshold and decision;
@@ -26,7 +27,9 @@ from pydicom.sr.codedict import codes as dicom_codes
 
 from edge_app.clinic import codes
 from edge_app.clinic.codes import LONGEST_MEANING
-from edge_app.clinic.forms import (
+from edge_app.clinic.header import EMPTY_WHERE_ABSENT, IDENTIFIERS
+from edge_app.clinic.identifiers import MANUFACTURER
+from edge_app.clinic.report_forms import (
     GAP,
     INSTANCE,
     NUMBERS,
@@ -37,8 +40,6 @@ from edge_app.clinic.forms import (
     encoded,
     open_ended,
 )
-from edge_app.clinic.header import EMPTY_WHERE_ABSENT, IDENTIFIERS
-from edge_app.clinic.identifiers import MANUFACTURER
 from edge_app.core.about import __version__
 from edge_app.model.labels import Code
 

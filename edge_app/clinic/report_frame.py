@@ -12,7 +12,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from edge_app.clinic.forms import (
+from edge_app.clinic.report_forms import (
     GAP,
     INSTANCE,
     REPORT,
@@ -102,7 +102,7 @@ def frame_of(form: bytes) -> Frame:
     """A form of a whole report taken apart.
 
     Args:
-        form: a file, see `make_forms`.
+        form: a file, see `make_report_forms`.
 
     Raises:
         EdgeCxrError: it is no such form.

@@ -43,7 +43,7 @@ def doing(what: str, then: str) -> None:
             os.write(_telling, line.encode(errors="replace")[: MAX_LINE - 1] + b"\n")
 
 
-def watched(command: Callable[[], None]) -> None:
+def run_in_child(command: Callable[[], None]) -> None:
     """Run a command in a child process and end like it; run it here if that is not possible.
 
     It is not possible in a notebook, or once TensorFlow is loaded: the child would have none of

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from edge_app.clinic.database import VERSION
-from edge_app.clinic.looked import looked
 from edge_app.clinic.spool import Document, Spool
+from edge_app.clinic.spool_check import check_spool
 from edge_app.clinic.store import DATABASE, IMAGES, LOG, Store
 
 from ..conftest import Run
@@ -63,7 +63,7 @@ def content(folder: Path) -> dict[str, tuple[str, int]]:
 
 def test_a_whole_one_has_no_faults_and_stays_as_it_is(filled: Path) -> None:
     before = content(filled)
-    assert looked(filled) == ((), True)
+    assert check_spool(filled) == ((), True)
     assert content(filled) == before
 
 
@@ -78,13 +78,13 @@ def test_one_whose_box_was_killed_is_looked_at_with_its_log(
         (folder / f"{DATABASE}-shm").unlink()
     before = content(folder)
     assert (folder / LOG).stat().st_size > 0
-    assert looked(folder) == ((), True)
+    assert check_spool(folder) == ((), True)
     assert content(folder).keys() == before.keys()
     same = [path for path in before if not path.endswith("-shm")]
     assert {path: content(folder)[path] for path in same} == {path: before[path] for path in same}
     waiting = next(path for path in (folder / IMAGES).iterdir() if path.read_bytes() == b"it waits")
     waiting.unlink()
-    (fault,) = looked(folder).faults
+    (fault,) = check_spool(folder).faults
     assert fault.startswith("1 images wait whose files in ")
 
 
@@ -129,7 +129,7 @@ def test_images_that_wait_without_their_file_are_counted(filled: Path) -> None:
     waiting = [path for path in (filled / IMAGES).iterdir() if path.read_bytes() == b"it waits"]
     waiting[0].unlink()
     waiting[1].write_bytes(b"it")
-    (fault,) = looked(filled).faults
+    (fault,) = check_spool(filled).faults
     assert fault.startswith(f"2 images wait whose files in {filled / IMAGES} are gone")
     assert "image-lost" in fault
 
@@ -138,7 +138,7 @@ def test_those_that_are_answered_need_theirs_no_more(filled: Path) -> None:
     for path in (filled / IMAGES).iterdir():
         if path.read_bytes() != b"it waits":
             path.unlink()
-    assert looked(filled).faults == ()
+    assert check_spool(filled).faults == ()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone gives files to others")
@@ -146,7 +146,7 @@ def test_those_that_are_answered_need_theirs_no_more(filled: Path) -> None:
 def test_what_was_put_back_by_another_user_is_told(filled: Path, which: str) -> None:
     path = next((filled / IMAGES).iterdir()) if which == "a picture" else filled / which
     os.chown(path, 12345, 12345)
-    (fault,) = looked(filled).faults
+    (fault,) = check_spool(filled).faults
     assert fault.startswith(f"{path} belong")
     assert f"chown -R --reference={filled} {filled}" in fault
 
@@ -155,17 +155,17 @@ def test_what_was_put_back_by_another_user_is_told(filled: Path, which: str) -> 
 def test_a_spool_that_a_group_writes_may_have_files_of_others(filled: Path) -> None:
     os.chown(filled / DATABASE, 12345, 0)
     filled.chmod(0o770)
-    assert looked(filled).faults == ()
+    assert check_spool(filled).faults == ()
 
 
 def test_beside_a_running_box_nothing_is_wrong(folder: Path) -> None:
     store = Store(folder)
     fill(Spool(store))
-    assert looked(folder) == ((), True)
+    assert check_spool(folder) == ((), True)
     Spool(store).accept(offered("1.4"))
-    assert looked(folder) == ((), True)
+    assert check_spool(folder) == ((), True)
     store.close()
 
 
 def test_where_time_does_not_suffice_it_says_so(filled: Path) -> None:
-    assert looked(filled, seconds=-1) == ((), False)
+    assert check_spool(filled, seconds=-1) == ((), False)

@@ -1,6 +1,7 @@
-"""Memory that the C library holds on to: a box that waits for days should not hold what it used.
+"""Memory that the C library keeps: a box that waits for days should not hold what it once used.
 
-glibc keeps an arena a thread, and what was freed in it. Other C libraries have no such calls.
+glibc has an arena for each thread, and keeps what is freed in it. Other C libraries have no such
+calls.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ M_ARENA_MAX: Final = -8
 ARENAS: Final = 2
 KEPT_AT_ONCE: Final = 32 << 20
 KEPT: Final = 128 << 20
-"""Bytes of the largest piece, and of all, that are not given back as soon as they are free: pages
-that come anew with each image cost as much time as what is done with them."""
+"""Bytes of the largest block, and of all blocks, that glibc keeps when they are freed: mapping new
+pages for each image costs as much time as the work on them."""
 
 
-def few_and_kept() -> None:
-    """Have threads share arenas, and keep what is free; to be called before they are made."""
+def limit_arenas() -> None:
+    """Let threads share arenas, and glibc keep freed memory; call it before threads are started."""
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
         library.mallopt(M_ARENA_MAX, ARENAS)
@@ -29,6 +30,6 @@ def few_and_kept() -> None:
 
 
 def give_back() -> None:
-    """Give what is free back to the system; to be called now and then."""
+    """Return freed memory to the system; call it now and then."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

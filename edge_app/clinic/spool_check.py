@@ -20,14 +20,14 @@ from edge_app.clinic.results import FORMS
 from edge_app.clinic.store import DATABASE, IMAGES, LOCK, LOG, alone, in_use
 
 SECONDS: Final = 10.0
-"""For which a spool is looked at, at most."""
+"""Seconds that a check of a spool takes, at most."""
 
 SHARED: Final = f"{DATABASE}-shm"
 OWN: Final = (DATABASE, LOG, SHARED, LOCK, IMAGES, FORMS)
-"""What of a spool its box has to write."""
+"""Files and folders of a spool that its box has to write."""
 
 
-class Looked(NamedTuple):
+class SpoolCheck(NamedTuple):
     """What was seen.
 
     Attributes:
@@ -39,7 +39,7 @@ class Looked(NamedTuple):
     to_the_end: bool
 
 
-def looked(spool: Path, seconds: float = SECONDS) -> Looked:
+def check_spool(spool: Path, seconds: float = SECONDS) -> SpoolCheck:
     """Look at a spool, beside a running box or where there is none.
 
     Args:
@@ -61,7 +61,7 @@ def looked(spool: Path, seconds: float = SECONDS) -> Looked:
         to_the_end = False
     except OSError as error:
         faults.append(f"{error.filename or spool}: cannot be looked at: {error.strerror}")
-    return Looked(tuple(faults), to_the_end)
+    return SpoolCheck(tuple(faults), to_the_end)
 
 
 def _of_others(spool: Path, end: float) -> Iterator[str]:
