@@ -413,6 +413,8 @@ def _results(table: _Table, known: Sequence[str], default: Sequence[str]) -> tup
     for name in names or ():
         if name not in known:
             raise table.wrong("results", f"names {name!r}, and there is no such [[receiver]]")
+        if names and names.count(name) > 1:
+            raise table.wrong("results", f"names {name!r} twice: name each [[receiver]] once")
     return tuple(default if names is None else names)
 
 

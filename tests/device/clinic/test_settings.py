@@ -115,6 +115,7 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         (NODE + 'host = "box.local"', "give an address"),
         (NODE + 'results = ["x"]', "no such"),
         ('spool = "s"\n[page]\nresults = ["x"]', r"\[page\] results names 'x'"),
+        (NODE + f'results = ["a", "a"]\n{RECEIVER}', "results names 'a' twice"),
         (NODE + '[[node.peer]]\nae_title = "X"', "hosts is missing"),
         (NODE + '[[node.peer]]\nae_title = "X"\nhosts = ["a.b"]', "addresses or networks"),
         (NODE + "[node.tls]", "certificate is missing"),
