@@ -49,10 +49,6 @@ class Archive:
         association = self._associated()
         try:
             answer = self._stored(association, delivery.content)
-        except ValueError:  # no context for it was accepted
-            raise UndeliveredError(
-                f"{self.name} takes no objects of this class", refused=True
-            ) from None
         except RuntimeError:
             answer = None
         return self._judged(answer)
@@ -61,8 +57,10 @@ class Archive:
         """The answer to a C-STORE.
 
         Raises:
-            ValueError: the archive has not accepted the object's class.
+            UndeliveredError: the archive has not accepted the object's class.
         """
+        from pydicom.uid import UID
+
         from edge_app.clinic.sending import store
 
         file = BytesIO(content)
@@ -78,7 +76,7 @@ class Archive:
             return store(association, contexts[own], names, content[file.tell() :])
         if IMPLICIT in contexts:
             return store(association, contexts[IMPLICIT], names, _in_implicit_vr(content))
-        raise ValueError
+        raise UndeliveredError(f"{self.name} does not accept {UID(names[0]).name}", refused=True)
 
     def _judged(self, answer: Dataset | None) -> str | None:
         if answer is None or "Status" not in answer:

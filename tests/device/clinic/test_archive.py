@@ -17,7 +17,7 @@ from edge_app.clinic.deliveries import Delivery
 from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.settings import Receiver
 
-from .images import EXPLICIT, dicom
+from .images import EXPLICIT, SC, dicom
 from .peers import free_port
 
 DOCUMENT = Delivery(1, 1, "a", "1.2", "", 0, dicom(sop_class=COMPREHENSIVE_3D_SR))
@@ -95,6 +95,15 @@ def test_what_it_refuses_is_not(answering: Any) -> None:
     with pytest.raises(UndeliveredError, match=r"a answered status A700h$") as caught:
         archive.deliver(DOCUMENT)
     assert caught.value.refused
+    archive.rest()
+
+
+def test_a_class_that_it_does_not_accept_is_named(answering: Any) -> None:
+    archive = answering(0x0000, [])
+    picture = DOCUMENT._replace(content=dicom(sop_class=SC))
+    with pytest.raises(UndeliveredError, match="a does not accept Secondary Capture") as caught:
+        archive.deliver(picture)
+    assert caught.value.refused, "it keeps no report back"
     archive.rest()
 
 
