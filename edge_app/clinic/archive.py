@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from contextlib import suppress
 from io import BytesIO
@@ -117,20 +118,26 @@ class Archive:
             tls = (client_context(to.tls), to.host) if to.tls else None
         except OSError as error:
             raise UndeliveredError(f"its TLS files cannot be used here: {line(error)}") from None
-        association = entity.associate(to.host, to.port, ae_title=to.ae_title, tls_args=tls)
+        try:
+            association = entity.associate(to.host, to.port, ae_title=to.ae_title, tls_args=tls)
+        except socket.gaierror as error:
+            why = f"its host {to.host} is not known here: {error.strerror}"
+            raise UndeliveredError(why) from None
         if not association.is_established:
-            raise UndeliveredError(self._why_not(association))
+            raise UndeliveredError(self._why_not(association, entity.fault))
         self._association = association
         return association
 
-    def _why_not(self, association: Association) -> str:
+    def _why_not(self, association: Association, fault: OSError | None) -> str:
         where = f"{self.receiver.ae_title} at {self.receiver.host}:{self.receiver.port}"
         if association.is_rejected:
             answer = association.acceptor.primitive
             reason = line(answer.reason_str) if answer else "no reason given"
             return f"{where} rejects the association: {reason}"
+        if fault:
+            return f"{where} cannot be reached: {_words(fault)}"
         if association.is_aborted:
-            return f"{where} cannot be reached, or ends the connection"
+            return f"{where} ends the connection, or gives no answer: see what its own log says"
         return f"{where} accepts nothing that would be sent"
 
     def rest(self) -> None:
@@ -148,6 +155,15 @@ class Archive:
             with suppress(RuntimeError):
                 self._association.abort()
         self._association = None
+
+
+def _words(fault: OSError) -> str:
+    """Why no connection can be had."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {line(fault.verify_message).rstrip('.')}"
+    if isinstance(fault, ssl.SSLError):
+        return f"TLS fails: {line(fault.reason or fault)}"
+    return fault.strerror or line(fault)
 
 
 def _in_implicit_vr(content: bytes) -> bytes:

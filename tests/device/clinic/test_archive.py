@@ -107,6 +107,20 @@ def test_a_class_that_it_does_not_accept_is_named(answering: Any) -> None:
     archive.rest()
 
 
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("127.0.0.1", r"PACS at 127\.0\.0\.1:\d+ cannot be reached: Connection refused"),
+        ("no-such-host.invalid", "its host no-such-host.invalid is not known here: "),
+    ],
+)
+def test_one_that_cannot_be_reached_keeps_all_waiting_and_why_is_said(host: str, why: str) -> None:
+    archive = Archive(Receiver("a", "PACS", host, free_port(), "BOX", None, False, 1.0))
+    with pytest.raises(UndeliveredError, match=why) as caught:
+        archive.deliver(DOCUMENT)
+    assert not caught.value.refused, "others wait with it, under one pause"
+
+
 def test_an_answer_to_what_was_sent_before_is_none_to_this(answering: Any) -> None:
     """One that comes late, or twice, says nothing of the next document."""
     got: list[bytes] = []

@@ -33,10 +33,13 @@ from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_primitives import C_CANCEL, C_STORE
 
 from edge_app.clinic import bounded, lobby
+from edge_app.clinic.archive import Archive
+from edge_app.clinic.deliveries import Delivery
+from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.events import Events
 from edge_app.clinic.kept import LostError, read_kept
 from edge_app.clinic.node import DicomNode
-from edge_app.clinic.settings import Node, Peer, Tls
+from edge_app.clinic.settings import Node, Peer, Receiver, Tls
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.upper_layer import Requestor, WaitingUpperLayer
 from edge_app.images.radiograph import Limits
@@ -703,6 +706,17 @@ def test_with_tls_only_who_shows_a_certificate_is_let_in(
     assert anonymous.returncode != 0
     assert storescu(served.port, file).returncode != 0
     assert served.spool.counts()["waiting"] == 1
+
+
+def test_a_receiver_whose_certificate_is_refused_is_told_from_one_that_is_down(
+    serve: Start, certificates: Path
+) -> None:
+    of = certificates
+    served = serve(tls=Tls(of / "node.pem", of / "node.key", of / "peer.pem"))
+    tls = Tls(of / "peer.pem", of / "peer.key", of / "peer.pem")  # which has not signed its own
+    archive = Archive(Receiver("a", "EDGECXR", "127.0.0.1", served.port, "BOX", tls, False, 1.0))
+    with pytest.raises(UndeliveredError, match="its certificate is refused: "):
+        archive.deliver(Delivery(1, 1, "a", "1.2", "", 0, dicom()))
 
 
 def test_time_is_not_what_ends_a_slow_but_honest_peer(serve: Start) -> None:
