@@ -444,7 +444,8 @@ def test_an_uploaded_dicom_image_has_a_report_and_a_picture_has_none(
     number = client.upload(("x.dcm", dicom(80))).json["images"][0]["number"]
     served.wait(number)
     page = client.get(f"/images/{number}").text
-    assert "Müller, Jürgen · P-4711 · 1950-12-31 · 2024-01-02" in page
+    name = "<bdi>Müller, Jürgen</bdi> · <bdi>P-4711</bdi> · "
+    assert f"{name}<bdi>1950-12-31</bdi> · <bdi>2024-01-02</bdi>" in page
     came = client.get(f"/images/{number}/report.dcm")
     report = dcmread(io.BytesIO(came.body))
     assert report.Modality == "SR"
