@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_app.clinic.deliveries import Delivery
 from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.faults import in_words
 from edge_app.clinic.header import read_meta
 from edge_app.clinic.identifiers import SECONDARY_CAPTURE
 from edge_app.clinic.settings import Receiver, Tls
@@ -135,7 +136,7 @@ class Archive:
             reason = line(answer.reason_str) if answer else "no reason given"
             return f"{where} rejects the association: {reason}"
         if fault:
-            return f"{where} cannot be reached: {_words(fault)}"
+            return f"{where} cannot be reached: {in_words(fault)}"
         if association.is_aborted:
             return f"{where} ends the connection, or gives no answer: see what its own log says"
         return f"{where} accepts nothing that would be sent"
@@ -155,15 +156,6 @@ class Archive:
             with suppress(RuntimeError):
                 self._association.abort()
         self._association = None
-
-
-def _words(fault: OSError) -> str:
-    """Why no connection can be had."""
-    if isinstance(fault, ssl.SSLCertVerificationError):
-        return f"its certificate is refused: {line(fault.verify_message).rstrip('.')}"
-    if isinstance(fault, ssl.SSLError):
-        return f"TLS fails: {line(fault.reason or fault)}"
-    return fault.strerror or line(fault)
 
 
 def _in_implicit_vr(content: bytes) -> bytes:
