@@ -350,8 +350,7 @@ def _settings(path: Path, table: _Table) -> Settings:
         page=_page(page, users, names) if page else None,
         metrics=_metrics(metrics, users) if metrics else None,
     )
-    if made.watch:
-        _require_apart(table, made.watch, made.spool)
+    _require_apart(table, made)
     if made.node is None and made.watch is None and made.page is None:
         raise table.wrong("[node],", "[page] and [watch] are missing: there is nothing to do")
     return made
@@ -518,14 +517,23 @@ def _watch(table: _Table) -> Watch:
     return watch
 
 
-def _require_apart(table: _Table, watch: Watch, spool: Path) -> None:
+def _require_apart(table: _Table, made: Settings) -> None:
     """Have no two folders of which one's files would be taken for the other's.
 
     Raises:
         SettingsError: they are the same, however they are called.
     """
-    folder, outbox = (each and os.path.realpath(each) for each in (watch.folder, watch.outbox))
-    if folder == outbox:
-        raise table.wrong("[watch] outbox", "is the watched folder: give another one")
-    if {folder, outbox} & {os.path.realpath(spool / each) for each in ("", *OF_THE_SPOOL)}:
-        raise table.wrong("[watch]", "has a folder of the spool: give another one")
+    watch, page = made.watch, made.page
+    folders = {
+        "[watch] folder": watch.folder if watch else None,
+        "[watch] outbox": watch.outbox if watch else None,
+        "[page] collect": page.collect if page else None,
+    }
+    places = {key: os.path.realpath(each) for key, each in folders.items() if each}
+    own = {os.path.realpath(made.spool / each) for each in ("", *OF_THE_SPOOL)}
+    watched = places.get("[watch] folder")
+    for key, place in places.items():
+        if place in own:
+            raise table.wrong(key, "is a folder of the spool: give another one")
+        if place == watched and key != "[watch] folder":
+            raise table.wrong(key, "is the watched folder: give another one")
