@@ -486,7 +486,7 @@ def _receiver(table: _Table) -> Receiver:
     receiver = Receiver(
         name=table.matching("name", NAME, "give letters, digits, - and _, at most 32", None),
         ae_title=table.ae_title("ae_title"),
-        host=table.get("host", str),
+        host=_host(table),
         port=table.whole("port", None, 1, 65535),
         calling=table.ae_title("calling", "EDGECXR"),
         tls=_tls(table),
@@ -495,6 +495,17 @@ def _receiver(table: _Table) -> Receiver:
     )
     table.done()
     return receiver
+
+
+def _host(table: _Table) -> str:
+    host = table.get("host", str)
+    try:
+        named = host.encode("idna")  # as it is done where its address is looked for
+    except UnicodeError:
+        named = b""
+    if not named:
+        raise table.wrong("host", f"is {host!r}: give a name or an address")
+    return host
 
 
 def _tls(table: _Table) -> Tls | None:

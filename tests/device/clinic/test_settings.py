@@ -125,6 +125,8 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         (NODE + RECEIVER + RECEIVER, "names must differ"),
         (NODE + RECEIVER.replace('"a"', '"watch"'), "not be 'watch'"),
         (NODE + RECEIVER.replace('"a"', '"a b"'), "letters, digits"),
+        (NODE + RECEIVER.replace('"h"', '"pacs..local"'), "host is 'pacs..local': give a name"),
+        (NODE + RECEIVER.replace('"h"', '""'), "host is '': give a name"),
         ('spool = "s"\n[watch]', "folder is missing"),
         ('spool = "s"\n[watch]\nfolder = "x"\noutbox = "x"', "outbox is the watched folder"),
         ('spool = "s"\n[watch]\nfolder = "x"\noutbox = "y/../x"', "outbox is the watched folder"),
