@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from contextlib import suppress
 from io import BytesIO
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from edge_app.clinic.deliveries import Delivery
 from edge_app.clinic.delivering import UndeliveredError
+from edge_app.clinic.faults import in_words
 from edge_app.clinic.header import read_meta
 from edge_app.clinic.identifiers import SECONDARY_CAPTURE
 from edge_app.clinic.settings import Receiver, Tls
@@ -49,10 +51,6 @@ class Archive:
         association = self._associated()
         try:
             answer = self._stored(association, delivery.content)
-        except ValueError:  # no context for it was accepted
-            raise UndeliveredError(
-                f"{self.name} takes no objects of this class", refused=True
-            ) from None
         except RuntimeError:
             answer = None
         return self._judged(answer)
@@ -61,8 +59,10 @@ class Archive:
         """The answer to a C-STORE.
 
         Raises:
-            ValueError: the archive has not accepted the object's class.
+            UndeliveredError: the archive has not accepted the object's class.
         """
+        from pydicom.uid import UID
+
         from edge_app.clinic.c_store import store
 
         file = BytesIO(content)
@@ -78,7 +78,7 @@ class Archive:
             return store(association, contexts[own], names, content[file.tell() :])
         if IMPLICIT in contexts:
             return store(association, contexts[IMPLICIT], names, _in_implicit_vr(content))
-        raise ValueError
+        raise UndeliveredError(f"{self.name} does not accept {UID(names[0]).name}", refused=True)
 
     def _judged(self, answer: Dataset | None) -> str | None:
         if answer is None or "Status" not in answer:
@@ -119,20 +119,26 @@ class Archive:
             tls = (client_context(to.tls), to.host) if to.tls else None
         except OSError as error:
             raise UndeliveredError(f"its TLS files cannot be used here: {line(error)}") from None
-        association = entity.associate(to.host, to.port, ae_title=to.ae_title, tls_args=tls)
+        try:
+            association = entity.associate(to.host, to.port, ae_title=to.ae_title, tls_args=tls)
+        except socket.gaierror as error:
+            why = f"its host {to.host} is not known here: {error.strerror}"
+            raise UndeliveredError(why) from None
         if not association.is_established:
-            raise UndeliveredError(self._why_not(association))
+            raise UndeliveredError(self._why_not(association, entity.fault))
         self._association = association
         return association
 
-    def _why_not(self, association: Association) -> str:
+    def _why_not(self, association: Association, fault: OSError | None) -> str:
         where = f"{self.receiver.ae_title} at {self.receiver.host}:{self.receiver.port}"
         if association.is_rejected:
             answer = association.acceptor.primitive
             reason = line(answer.reason_str) if answer else "no reason given"
             return f"{where} rejects the association: {reason}"
+        if fault:
+            return f"{where} cannot be reached: {in_words(fault)}"
         if association.is_aborted:
-            return f"{where} cannot be reached, or ends the connection"
+            return f"{where} ends the connection, or gives no answer: see what its own log says"
         return f"{where} accepts nothing that would be sent"
 
     def rest(self) -> None:

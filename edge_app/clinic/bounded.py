@@ -95,6 +95,7 @@ class Bounds:
         pdu: bytes of a PDU.
         silence: seconds in which a PDU has to come to its end.
         tell: is told why an association has ended, where its peer cannot be told any more.
+        refused: is told an address from which no association can come, and why.
     """
 
     def __init__(
@@ -104,10 +105,11 @@ class Bounds:
         pdu: int,
         silence: float,
         tell: Callable[[Association, str], None],
+        refused: Callable[[Any, str], None],
     ) -> None:
         self.message, self.together = message, together
         self.pdu, self.silence = max(pdu, LONGEST_REQUEST), silence
-        self.tell = tell
+        self.tell, self.refused = tell, refused
         self._providers: WeakSet[BoundedMessages] = WeakSet()
         self._lock = threading.Lock()
 
@@ -496,7 +498,7 @@ class BoundedServer(ThreadedAssociationServer):
     ) -> None:
         self.tls, self.bounds = tls, bounds
         super().__init__(*others, request_handler=BoundedHandler, **named)
-        self.lobby = Lobby(super().process_request, tls=tls is not None)
+        self.lobby = Lobby(super().process_request, bounds.refused, tls=tls is not None)
         self.lobby.start()
 
     def get_request(self) -> tuple[socket.socket, Any]:

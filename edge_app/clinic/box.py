@@ -24,7 +24,7 @@ from edge_app.clinic.faults import SettingsError, SpoolError
 from edge_app.clinic.image_file import LostError
 from edge_app.clinic.instances import look_up
 from edge_app.clinic.remembered import opened, remember
-from edge_app.clinic.results import Results
+from edge_app.clinic.results import HEATMAP, Results
 from edge_app.clinic.retention import Clock, give_back, remove_finished
 from edge_app.clinic.settings import Listener, Settings
 from edge_app.clinic.spool import KNOWN, Spool
@@ -257,6 +257,7 @@ class Box:
         self._enter_again()
         if strays.unknown:
             self._tell_unknown(strays.unknown)
+        self._drop_heatmaps()
         for name in sorted(self.deliveries.receivers() - self._known_receivers()):
             waiting = self.deliveries.standing(name).waiting
             self.events.tell("receiver-unknown", receiver=name, waiting=waiting)
@@ -305,6 +306,12 @@ class Box:
 
     def _tell_unknown(self, count: int) -> None:
         self.events.tell("files-unknown", count=count, folder=str(self.store.images))
+
+    def _drop_heatmaps(self) -> None:
+        """Send no heatmap that was made before a receiver's settings said that it wants none."""
+        for receiver in self.settings.receivers:
+            if not receiver.heatmap and (count := self.deliveries.drop(receiver.name, HEATMAP)):
+                self.events.audit("heatmaps-dropped", receiver=receiver.name, count=count)
 
     def _tidy_outbox(self) -> None:
         for courier in self._couriers:

@@ -18,6 +18,7 @@ from edge_app.clinic.places import not_mounted, unwritable
 from edge_app.clinic.remembered import gone, unmounted
 from edge_app.clinic.settings import (
     LOOPBACK,
+    WATCH,
     Certificate,
     Listener,
     Node,
@@ -65,7 +66,8 @@ def examined(file: Path, *, as_visitor: bool = False) -> Finding:
         return Finding((), f"{file}: its spool is another user's: look as that user, or by sudo")
     seen = _looked_at(settings.spool)
     found = tuple(f"{file}: {fault}" for fault in faults(settings, seen))
-    perhaps = () if found else tuple(f"{file}: {caution}" for caution in cautions(settings))
+    doubts = () if found else (*cautions(settings), *_unclaimed(settings, seen))
+    perhaps = tuple(f"{file}: {doubt}" for doubt in doubts)
     remark = running(settings) or _nothing_wrong(settings, bool(perhaps))
     more = (
         "" if seen.to_the_end else f"; after {SECONDS:.0f} s its spool was not looked at any more"
@@ -141,6 +143,17 @@ def cautions(settings: Settings) -> Iterator[str]:
     for name, folder in folders.items():
         if folder and (why := not_mounted(folder)):
             yield f"{name}: {why}"
+
+
+def _unclaimed(settings: Settings, seen: Looked) -> Iterator[str]:
+    """One line for each receiver that results wait for, and that the settings do not have."""
+    if settings.watch is None and WATCH in seen.receivers:
+        yield "answers of the watch folder wait, and [watch] is missing: put it back"
+    for name in sorted(seen.receivers - {WATCH, *(each.name for each in settings.receivers)}):
+        yield (
+            f"results wait for {name!r}, and there is no such [[receiver]]: give one that name; "
+            "its address may be another"
+        )
 
 
 def missing(settings: Settings) -> Iterator[str]:

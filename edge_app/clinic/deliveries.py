@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Collection, Sequence
 from itertools import accumulate
@@ -96,17 +97,12 @@ class Deliveries:
 
         A power cut may undo it, until the next `Store.sync`: then it is brought once more.
         """
-        now = time.time()
         with self.store.transaction(synced=False) as database:
             database.execute(
                 "UPDATE delivery SET delivered = ?, trouble = NULL, tries = tries + 1 WHERE id = ?",
-                (now, delivery.id),
+                (time.time(), delivery.id),
             )
-            database.execute(
-                "UPDATE image SET finished = ? WHERE id = ? AND NOT EXISTS "
-                "(SELECT 1 FROM delivery WHERE image = ? AND delivered IS NULL)",
-                (now, delivery.image, delivery.image),
-            )
+            self._finish(database, delivery.image)
 
     def failed(self, delivery: Delivery, trouble: str) -> None:
         """It has not; it stays to be tried again."""
@@ -140,6 +136,27 @@ class Deliveries:
             found = database.execute("SELECT 1 FROM image WHERE id = ?", (image,)).fetchone()
             self.store.changed.notify_all()
         return found is not None
+
+    def drop(self, receiver: str, ending: str) -> int:
+        """Bring a receiver none of the documents that wait for it whose names end so; how many."""
+        with self.store.transaction() as database:
+            waiting = database.execute(
+                "SELECT id, image FROM delivery WHERE receiver = ? AND delivered IS NULL "
+                "AND substr(document, -length(?)) = ?",
+                (receiver, ending, ending),
+            ).fetchall()
+            for row in waiting:
+                database.execute("DELETE FROM delivery WHERE id = ?", (row["id"],))
+                self._finish(database, row["image"])
+        return len(waiting)
+
+    def _finish(self, database: sqlite3.Connection, image: int) -> None:
+        """Have an image be finished if all that is left of it has arrived."""
+        database.execute(
+            "UPDATE image SET finished = ? WHERE id = ? AND NOT EXISTS "
+            "(SELECT 1 FROM delivery WHERE image = ? AND delivered IS NULL)",
+            (time.time(), image, image),
+        )
 
     def standing(self, receiver: str) -> Standing:
         """How many documents a receiver has still to get, and why it has not."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 from edge_app.core.errors import EXIT_USAGE, EdgeCxrError
 
 
@@ -24,3 +26,12 @@ class SpoolFullError(SpoolError):
 
 class UnsyncedError(SpoolError):
     """What was written is there, and the disk does not say that it survives a power cut."""
+
+
+def in_words(fault: OSError) -> str:
+    """Why no connection comes about."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {fault.verify_message.rstrip('.')}"
+    if isinstance(fault, ssl.SSLError):
+        return f"TLS fails: {(fault.reason or str(fault)).replace('_', ' ').lower()}"
+    return fault.strerror or str(fault)

@@ -218,7 +218,8 @@ def instance_of(header: Header) -> Instance:
 def about(header: Header) -> str:
     """Whose an image is and from when, in one line as people read it; empty where nothing says."""
     values = header.values
-    name = _joined(values.get("PatientName") or "").partition("=")[0]
+    groups = _joined(values.get("PatientName") or "").split("=")  # of letters, of ideographs, ...
+    name = next((each for each in groups if each.strip("^ ")), "")
     name = ", ".join(part for part in name.split("^") if part.strip())
     said = [name, _joined(values.get("PatientID") or "")]
     said += [_day(str(values.get(each) or "")) for each in ("PatientBirthDate", "StudyDate")]

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from edge_app.clinic.faults import in_words
+
 PLACES: Final = 256
 """Connections that wait; one more, and the one that waits longest is sent away."""
 
@@ -28,6 +30,13 @@ TICK: Final = 0.05
 HEADER: Final = 6
 REQUEST: Final = 0x01
 LONGEST_REQUEST: Final = 1 << 16
+
+HANDSHAKE: Final = 0x16
+"""With which TLS begins (RFC 8446 5.1)."""
+
+HUNG_UP: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+SPEAKS_TLS: Final = "it speaks TLS: set [node.tls], or switch it off there"
+STRANGE: Final = "it does not speak DICOM"
 
 Address = Any
 
@@ -43,12 +52,19 @@ class Lobby(threading.Thread):
 
     Args:
         admit: is given a connection, and its peer's address; blocks for no time.
+        refused: is told the address of a peer whose request cannot be one, and why.
         tls: whether connections are TLS sockets, whose handshake is still to be made.
     """
 
-    def __init__(self, admit: Callable[[socket.socket, Address], None], *, tls: bool) -> None:
+    def __init__(
+        self,
+        admit: Callable[[socket.socket, Address], None],
+        refused: Callable[[Address, str], None],
+        *,
+        tls: bool,
+    ) -> None:
         super().__init__(name="lobby", daemon=True)
-        self._admit, self._tls = admit, tls
+        self._admit, self._refused, self._tls = admit, refused, tls
         self._selector = selectors.DefaultSelector()
         self._guests: dict[int, _Guest] = {}
         self._partial: set[int] = set()
@@ -115,12 +131,17 @@ class Lobby(threading.Thread):
             begun = guest.connection.recv(HEADER + LONGEST_REQUEST, socket.MSG_PEEK)
         except (BlockingIOError, ssl.SSLWantReadError):
             return
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             self._send_away(guest)
+            if isinstance(error, ssl.SSLError) and not isinstance(error, HUNG_UP):
+                self._refused(guest.address, in_words(error))
             return
         length = int.from_bytes(begun[2:HEADER], "big")
-        if not begun or begun[0] != REQUEST or length > LONGEST_REQUEST:
+        if not begun:  # it has hung up
             self._send_away(guest)
+        elif begun[0] != REQUEST or length > LONGEST_REQUEST:
+            self._send_away(guest)
+            self._refused(guest.address, SPEAKS_TLS if begun[0] == HANDSHAKE else STRANGE)
         elif len(begun) < HEADER or len(begun) < HEADER + length:
             if place not in self._partial:  # it stays readable: look at it from time to time
                 self._partial.add(place)

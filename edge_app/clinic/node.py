@@ -95,7 +95,10 @@ class DicomNode:
             ],
             server_class=BoundedServer,
             tls=server_context(node.tls) if node.tls else None,
-            bounds=Bounds(node.max_bytes, together, node.pdu, node.silence, self._broken),
+            bounds=Bounds(
+                *(node.max_bytes, together, node.pdu, node.silence),
+                *(self._broken, self._no_association),
+            ),
         )
         entity._servers.append(self._server)  # which is what its `shutdown` ends
         self._entity = entity
@@ -155,6 +158,10 @@ class DicomNode:
         """Tell of an association that comes to no good end, but for those of the box's own end."""
         if not self._stopping:
             self._tell("aborted", association, why)
+
+    def _no_association(self, address: Any, why: str) -> None:
+        """Tell of a connection that cannot become an association."""
+        self.events.audit("rejected", host=str(address[0]), why=why)
 
     def _tell(self, what: str, association: Association, why: str) -> None:
         """Tell of an association that comes to nothing."""

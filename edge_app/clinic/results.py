@@ -46,6 +46,10 @@ DIFFERS_HERE: Final = (
 BARE: Final = "Some of the patient's data could not be copied from the image: its header is damaged"
 
 
+HEATMAP: Final = "-heatmap.dcm"
+"""How the names of heatmaps end in the folder of results."""
+
+
 def report_name(number: int) -> str:
     """What an image's report is called in the folder of results."""
     return f"{number}-sr.dcm"
@@ -124,8 +128,10 @@ class Results:
         title = settings.node.ae_title if settings.node else "EDGECXR"
         self.author, self.labels = Author(store.salt, title), labels
         self.book = FormBook(store.folder / FORMS)
+        everybody = tuple(each.name for each in settings.receivers)
         self.reports = {
-            NODE: settings.node.receivers if settings.node else (),
+            # Without [node] images may wait that it has accepted.
+            NODE: settings.node.receivers if settings.node else everybody,
             PAGE: settings.page.receivers if settings.page else (),
         }
         drawn = [each.name for each in settings.receivers if each.heatmap]
@@ -203,4 +209,4 @@ class Results:
         from edge_app.clinic.secondary_capture import capture
 
         made = capture(*whose, seen, findings, classifier, self.author)
-        return [Document(f"{image.id}-heatmap.dcm", made, receivers)]
+        return [Document(f"{image.id}{HEATMAP}", made, receivers)]

@@ -350,8 +350,7 @@ def _settings(path: Path, table: _Table) -> Settings:
         page=_page(page, users, names) if page else None,
         metrics=_metrics(metrics, users) if metrics else None,
     )
-    if made.watch:
-        _require_apart(table, made.watch, made.spool)
+    _require_apart(table, made)
     if made.node is None and made.watch is None and made.page is None:
         raise table.wrong("[node],", "[page] and [watch] are missing: there is nothing to do")
     return made
@@ -413,6 +412,8 @@ def _results(table: _Table, known: Sequence[str], default: Sequence[str]) -> tup
     for name in names or ():
         if name not in known:
             raise table.wrong("results", f"names {name!r}, and there is no such [[receiver]]")
+        if names and names.count(name) > 1:
+            raise table.wrong("results", f"names {name!r} twice: name each [[receiver]] once")
     return tuple(default if names is None else names)
 
 
@@ -485,7 +486,7 @@ def _receiver(table: _Table) -> Receiver:
     receiver = Receiver(
         name=table.matching("name", NAME, "give letters, digits, - and _, at most 32", None),
         ae_title=table.ae_title("ae_title"),
-        host=table.get("host", str),
+        host=_host(table),
         port=table.whole("port", None, 1, 65535),
         calling=table.ae_title("calling", "EDGECXR"),
         tls=_tls(table),
@@ -494,6 +495,17 @@ def _receiver(table: _Table) -> Receiver:
     )
     table.done()
     return receiver
+
+
+def _host(table: _Table) -> str:
+    host = table.get("host", str)
+    try:
+        named = host.encode("idna")  # as it is done where its address is looked for
+    except UnicodeError:
+        named = b""
+    if not named:
+        raise table.wrong("host", f"is {host!r}: give a name or an address")
+    return host
 
 
 def _tls(table: _Table) -> Tls | None:
@@ -516,14 +528,23 @@ def _watch(table: _Table) -> Watch:
     return watch
 
 
-def _require_apart(table: _Table, watch: Watch, spool: Path) -> None:
+def _require_apart(table: _Table, made: Settings) -> None:
     """Have no two folders of which one's files would be taken for the other's.
 
     Raises:
         SettingsError: they are the same, however they are called.
     """
-    folder, outbox = (each and os.path.realpath(each) for each in (watch.folder, watch.outbox))
-    if folder == outbox:
-        raise table.wrong("[watch] outbox", "is the watched folder: give another one")
-    if {folder, outbox} & {os.path.realpath(spool / each) for each in ("", *OF_THE_SPOOL)}:
-        raise table.wrong("[watch]", "has a folder of the spool: give another one")
+    watch, page = made.watch, made.page
+    folders = {
+        "[watch] folder": watch.folder if watch else None,
+        "[watch] outbox": watch.outbox if watch else None,
+        "[page] collect": page.collect if page else None,
+    }
+    places = {key: os.path.realpath(each) for key, each in folders.items() if each}
+    own = {os.path.realpath(made.spool / each) for each in ("", *OF_THE_SPOOL)}
+    watched = places.get("[watch] folder")
+    for key, place in places.items():
+        if place in own:
+            raise table.wrong(key, "is a folder of the spool: give another one")
+        if place == watched and key != "[watch] folder":
+            raise table.wrong(key, "is the watched folder: give another one")

@@ -33,10 +33,12 @@ class SpoolCheck(NamedTuple):
     Attributes:
         faults: one line each, with what to do.
         to_the_end: whether time sufficed for all of it.
+        receivers: those that results wait for.
     """
 
     faults: tuple[str, ...]
     to_the_end: bool
+    receivers: frozenset[str] = frozenset()
 
 
 def check_spool(spool: Path, seconds: float = SECONDS) -> SpoolCheck:
@@ -49,6 +51,7 @@ def check_spool(spool: Path, seconds: float = SECONDS) -> SpoolCheck:
     end = time.monotonic() + seconds
     path = spool / DATABASE
     faults: list[str] = []
+    receivers: set[str] = set()
     to_the_end = True
     try:
         faults += _of_others(spool, end)
@@ -56,12 +59,12 @@ def check_spool(spool: Path, seconds: float = SECONDS) -> SpoolCheck:
             if not os.access(path, os.R_OK | os.W_OK):
                 faults.append(f"this user may not read and write {path}: check its owner and mode")
             else:
-                faults += _in_database(spool, end)
+                faults += _in_database(spool, end, receivers)
     except TimeoutError:
         to_the_end = False
     except OSError as error:
         faults.append(f"{error.filename or spool}: cannot be looked at: {error.strerror}")
-    return SpoolCheck(tuple(faults), to_the_end)
+    return SpoolCheck(tuple(faults), to_the_end, frozenset(receivers))
 
 
 def _of_others(spool: Path, end: float) -> Iterator[str]:
@@ -90,15 +93,15 @@ def _of_others(spool: Path, end: float) -> Iterator[str]:
         )
 
 
-def _in_database(spool: Path, end: float) -> list[str]:
+def _in_database(spool: Path, end: float, receivers: set[str]) -> list[str]:
     had_shared = (spool / SHARED).exists()
     try:
         # SQLite would make a file beside it where nothing tells that nobody writes.
         if not in_use(spool) and not had_shared and not _size(spool / LOG):
-            found = _complaints(spool, "immutable=1", end)
+            found = _complaints(spool, "immutable=1", end, receivers)
             if not found or not in_use(spool):
                 return found  # else a box has started and written meanwhile
-        return _complaints(spool, "mode=ro", end)
+        return _complaints(spool, "mode=ro", end, receivers)
     finally:
         if not had_shared:
             with alone(spool) as is_alone:  # a box that starts has one of its own
@@ -106,8 +109,8 @@ def _in_database(spool: Path, end: float) -> list[str]:
                     (spool / SHARED).unlink(missing_ok=True)
 
 
-def _complaints(spool: Path, mode: str, end: float) -> list[str]:
-    """What the database says, opened in one of SQLite's modes."""
+def _complaints(spool: Path, mode: str, end: float, receivers: set[str]) -> list[str]:
+    """What the database says, opened in one of SQLite's modes; adds those that results wait for."""
     path = spool / DATABASE
     address = f"file:{quote(os.fsencode(os.path.abspath(path)))}?{mode}"
     try:
@@ -117,7 +120,7 @@ def _complaints(spool: Path, mode: str, end: float) -> list[str]:
             timer.daemon = True
             timer.start()
             try:
-                return list(_found(database, spool, end))
+                return list(_found(database, spool, end, receivers))
             finally:
                 timer.cancel()
                 timer.join()
@@ -126,7 +129,9 @@ def _complaints(spool: Path, mode: str, end: float) -> list[str]:
         return [f"{path}: is damaged, or its disk fails ({error}): {PUT_BACK}"]
 
 
-def _found(database: sqlite3.Connection, spool: Path, end: float) -> Iterator[str]:
+def _found(
+    database: sqlite3.Connection, spool: Path, end: float, receivers: set[str]
+) -> Iterator[str]:
     path = spool / DATABASE
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
@@ -142,6 +147,8 @@ def _found(database: sqlite3.Connection, spool: Path, end: float) -> Iterator[st
     for (salt,) in database.execute("SELECT value FROM fact WHERE name = 'salt'").fetchall():
         if why := other_spool(spool, bytes(salt)):
             yield why
+    waiting = "SELECT DISTINCT receiver FROM delivery WHERE delivered IS NULL"
+    receivers.update(name for (name,) in database.execute(waiting))
     waits = "SELECT id, file, bytes FROM image WHERE answered IS NULL"
     gone = set()
     for number, file, size in database.execute(waits).fetchall():

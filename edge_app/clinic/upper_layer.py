@@ -10,6 +10,7 @@ from __future__ import annotations
 import select
 import socket
 import ssl
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,9 +119,22 @@ class PatientSocket(AssociationSocket):
         if self.socket is not None:
             self.socket.settimeout(self.assoc.network_timeout)
 
+    def _shutdown_socket(self) -> None:
+        """See pynetdicom, which calls this with the fault in hand that it tells nobody."""
+        fault, entity = sys.exc_info()[1], self.assoc.ae
+        if isinstance(fault, OSError) and isinstance(entity, Requestor):
+            entity.fault = fault
+        super()._shutdown_socket()
+
 
 class Requestor(AE):
-    """An application entity whose associations wait for what there is to do."""
+    """An application entity whose associations wait for what there is to do.
+
+    Attributes:
+        fault: why no connection can be had; None where nothing has said so.
+    """
+
+    fault: OSError | None = None
 
     def _create_socket(self, assoc: Association, address: Any, tls_args: Any) -> AssociationSocket:
         """See pynetdicom, which calls this before an association begins."""

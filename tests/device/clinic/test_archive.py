@@ -17,7 +17,7 @@ from edge_app.clinic.deliveries import Delivery
 from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.settings import Receiver
 
-from .images import EXPLICIT, dicom
+from .images import EXPLICIT, SC, dicom
 from .peers import free_port
 
 DOCUMENT = Delivery(1, 1, "a", "1.2", "", 0, dicom(sop_class=COMPREHENSIVE_3D_SR))
@@ -96,6 +96,29 @@ def test_what_it_refuses_is_not(answering: Any) -> None:
         archive.deliver(DOCUMENT)
     assert caught.value.refused
     archive.rest()
+
+
+def test_a_class_that_it_does_not_accept_is_named(answering: Any) -> None:
+    archive = answering(0x0000, [])
+    picture = DOCUMENT._replace(content=dicom(sop_class=SC))
+    with pytest.raises(UndeliveredError, match="a does not accept Secondary Capture") as caught:
+        archive.deliver(picture)
+    assert caught.value.refused, "it keeps no report back"
+    archive.rest()
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("127.0.0.1", r"PACS at 127\.0\.0\.1:\d+ cannot be reached: Connection refused"),
+        ("no-such-host.invalid", "its host no-such-host.invalid is not known here: "),
+    ],
+)
+def test_one_that_cannot_be_reached_keeps_all_waiting_and_why_is_said(host: str, why: str) -> None:
+    archive = Archive(Receiver("a", "PACS", host, free_port(), "BOX", None, False, 1.0))
+    with pytest.raises(UndeliveredError, match=why) as caught:
+        archive.deliver(DOCUMENT)
+    assert not caught.value.refused, "others wait with it, under one pause"
 
 
 def test_an_answer_to_what_was_sent_before_is_none_to_this(answering: Any) -> None:

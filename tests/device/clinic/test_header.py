@@ -69,6 +69,7 @@ def test_the_digest_is_that_of_the_data_set_whoever_wrote_the_file() -> None:
             {"PatientName": "Yamada^Tarou=山田^太郎", "PatientID": ""},
             "Yamada, Tarou · 1950-12-31 · 2024-01-02",
         ),
+        ({"PatientName": "=山田^太郎", "PatientBirthDate": ""}, "山田, 太郎 · P-4711 · 2024-01-02"),
         ({"PatientName": None, "PatientID": None, "PatientBirthDate": "x", "StudyDate": ""}, ""),
     ],
 )

@@ -33,10 +33,13 @@ from pynetdicom.dimse import DIMSEServiceProvider
 from pynetdicom.dimse_primitives import C_CANCEL, C_STORE
 
 from edge_app.clinic import bounded, lobby
+from edge_app.clinic.archive import Archive
+from edge_app.clinic.deliveries import Delivery
+from edge_app.clinic.delivering import UndeliveredError
 from edge_app.clinic.events import Events
 from edge_app.clinic.image_file import LostError, read_kept
 from edge_app.clinic.node import DicomNode
-from edge_app.clinic.settings import Node, Peer, Tls
+from edge_app.clinic.settings import Node, Peer, Receiver, Tls
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.upper_layer import Requestor, WaitingUpperLayer
 from edge_app.images.radiograph import Limits
@@ -376,7 +379,8 @@ def test_what_is_kept_of_a_message_is_counted_and_no_more() -> None:
     """Of one that is too long that is its command set."""
     whys: list[str] = []
     association: Any = SimpleNamespace(dul=SimpleNamespace(abort=whys.append))
-    bounds = bounded.Bounds(2000, 10_000, 1, 1, lambda association, why: whys.append(why))
+    tell = lambda association, why: whys.append(why)  # noqa: E731
+    bounds = bounded.Bounds(2000, 10_000, 1, 1, tell, tell)
     messages = bounded.BoundedMessages(association, bounds)
     held = []
     for control, size in ((1, 600), (0, 1000), (0, 600), (1, 300), (0, 600)):
@@ -691,6 +695,12 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def rejections(served: Served) -> list[str]:
+    """Why, for each that was told."""
+    found = [line.partition(" rejected host=127.0.0.1 why=") for line in served.log.splitlines()]
+    return [why for _, told, why in found if told]
+
+
 def test_with_tls_only_who_shows_a_certificate_is_let_in(
     serve: Start, certificates: Path, file: Path
 ) -> None:
@@ -703,6 +713,40 @@ def test_with_tls_only_who_shows_a_certificate_is_let_in(
     assert anonymous.returncode != 0
     assert storescu(served.port, file).returncode != 0
     assert served.spool.counts()["waiting"] == 1
+    wait_for(lambda: len(rejections(served)) == 2, "the lines")
+    assert rejections(served) == [
+        '"TLS fails: peer did not return a certificate"',
+        '"TLS fails: wrong version number"',
+    ], "and nothing of who hung up"
+
+
+def test_who_speaks_tls_or_no_dicom_to_a_node_without_tls_is_told_so(
+    serve: Start, file: Path
+) -> None:
+    served = serve()
+    assert storescu(served.port, "+tla", "-ic", file).returncode != 0
+    with socket.create_connection(("127.0.0.1", served.port)) as other:
+        other.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        wait_for(lambda: "DICOM" in served.log, "the line")
+    with socket.create_connection(("127.0.0.1", served.port)):
+        pass
+    assert echoes(served.port)
+    wait_for(lambda: len(rejections(served)) == 2, "the lines")
+    assert rejections(served) == [
+        '"it speaks TLS: set [node.tls], or switch it off there"',
+        '"it does not speak DICOM"',
+    ], "and nothing of who hung up"
+
+
+def test_a_receiver_whose_certificate_is_refused_is_told_from_one_that_is_down(
+    serve: Start, certificates: Path
+) -> None:
+    of = certificates
+    served = serve(tls=Tls(of / "node.pem", of / "node.key", of / "peer.pem"))
+    tls = Tls(of / "peer.pem", of / "peer.key", of / "peer.pem")  # which has not signed its own
+    archive = Archive(Receiver("a", "EDGECXR", "127.0.0.1", served.port, "BOX", tls, False, 1.0))
+    with pytest.raises(UndeliveredError, match="its certificate is refused: "):
+        archive.deliver(Delivery(1, 1, "a", "1.2", "", 0, dicom()))
 
 
 def test_time_is_not_what_ends_a_slow_but_honest_peer(serve: Start) -> None:

@@ -24,6 +24,9 @@ from PIL import Image
 pytest.importorskip("pynetdicom", reason="the clinic extra is not installed")
 pytest.importorskip("highdicom", reason="the clinic extra is not installed")
 
+from edge_app.clinic.header import content_digest
+from edge_app.clinic.spool import Offered, Spool
+from edge_app.clinic.store import Store
 from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.shipped import DEFAULT_MODEL
 
@@ -225,6 +228,39 @@ def test_heatmaps_are_sent_where_they_are_wanted_and_are_valid(tmp_path: Path) -
         assert modalities == ["OT", "SR"]
         (path,) = clinic.documents("%-heatmap.dcm")
         assert verify(path) == []
+
+
+def test_heatmaps_that_wait_go_nowhere_once_they_are_not_wanted_any_more(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path, "# heatmap")
+    with running(clinic.box):
+        assert storescu(clinic.port, *clinic.write(1)).returncode == 0
+        clinic.box.wait_for("answered")
+    text = clinic.box.settings.read_text()
+    clinic.box.settings.write_text(text.replace("heatmap = true", "heatmap = false"))
+    with clinic.orthanc() as archive, running(clinic.box):
+        clinic.box.wait_for("delivered")
+        assert [archive.tags(each)["Modality"] for each in archive.instances()] == ["SR"]
+        assert " heatmaps-dropped receiver=archive count=1" in clinic.box.log()
+        clinic.box.kill(signal.SIGTERM)
+    assert "finished=1" in clinic.box.log().splitlines()[-1]
+
+
+def test_what_a_node_accepted_that_is_switched_off_since_is_still_reported(clinic: Clinic) -> None:
+    image = dicom()
+    store = Store(clinic.folder / "spool")
+    uid, sha256 = "1.2.276.0.9701.1.1.1", content_digest(image)
+    Spool(store).accept(Offered("node", uid, sha256, (image,)))
+    store.close()
+    text = clinic.box.settings.read_text()
+    node = f"[node]\n            port = {clinic.port}\n"
+    assert node in text
+    (clinic.folder / "in").mkdir()
+    clinic.box.settings.write_text(text.replace(node, '[watch]\nfolder = "in"\n'))
+    with clinic.orthanc() as archive, running(clinic.box):
+        clinic.box.wait_for("answered")
+        assert "documents=1" in clinic.box.log()
+        clinic.box.wait_for("delivered")
+        assert referenced(archive) == [uid]
 
 
 def test_an_archive_that_is_down_gets_everything_later_and_once(clinic: Clinic) -> None:

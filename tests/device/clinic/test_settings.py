@@ -15,6 +15,7 @@ from edge_app.clinic.box import open_classifier
 from edge_app.clinic.check import examined, faults
 from edge_app.clinic.faults import SettingsError
 from edge_app.clinic.settings import Settings, Watch, in_settings, read_settings
+from edge_app.clinic.spool import Document, Spool
 from edge_app.clinic.store import Store, in_use
 from edge_app.core.errors import ImageError
 from edge_app.core.shortage import KILLED, NO_MEMORY
@@ -24,6 +25,7 @@ from edge_app.images.read import read_image
 from ..conftest import Run
 from ..pictures import png, radiograph
 from ..site.made import site_file
+from .conftest import offered
 from .peers import free_port
 
 NODE = 'spool = "spool"\n[node]\n'
@@ -115,6 +117,7 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         (NODE + 'host = "box.local"', "give an address"),
         (NODE + 'results = ["x"]', "no such"),
         ('spool = "s"\n[page]\nresults = ["x"]', r"\[page\] results names 'x'"),
+        (NODE + f'results = ["a", "a"]\n{RECEIVER}', "results names 'a' twice"),
         (NODE + '[[node.peer]]\nae_title = "X"', "hosts is missing"),
         (NODE + '[[node.peer]]\nae_title = "X"\nhosts = ["a.b"]', "addresses or networks"),
         (NODE + "[node.tls]", "certificate is missing"),
@@ -122,11 +125,18 @@ RECEIVER = '[[receiver]]\nname = "a"\nae_title = "A"\nhost = "h"\nport = 1\n'
         (NODE + RECEIVER + RECEIVER, "names must differ"),
         (NODE + RECEIVER.replace('"a"', '"watch"'), "not be 'watch'"),
         (NODE + RECEIVER.replace('"a"', '"a b"'), "letters, digits"),
+        (NODE + RECEIVER.replace('"h"', '"pacs..local"'), "host is 'pacs..local': give a name"),
+        (NODE + RECEIVER.replace('"h"', '""'), "host is '': give a name"),
         ('spool = "s"\n[watch]', "folder is missing"),
         ('spool = "s"\n[watch]\nfolder = "x"\noutbox = "x"', "outbox is the watched folder"),
         ('spool = "s"\n[watch]\nfolder = "x"\noutbox = "y/../x"', "outbox is the watched folder"),
-        ('spool = "s"\n[watch]\nfolder = "./s"', "has a folder of the spool"),
-        ('spool = "s"\n[watch]\nfolder = "s/in"\noutbox = "s/images"', "has a folder of the spool"),
+        ('spool = "s"\n[watch]\nfolder = "./s"', "is a folder of the spool"),
+        ('spool = "s"\n[watch]\nfolder = "s/in"\noutbox = "s/images"', "is a folder of the spool"),
+        (
+            'spool = "s"\n[watch]\nfolder = "x"\n[page]\ncollect = "./x"',
+            r"\[page\] collect is the watched folder",
+        ),
+        ('spool = "s"\n[page]\ncollect = "s/images"', "collect is a folder of the spool"),
         ('spool = "s"\nnode = 3', "node must be a table"),
         ('spool = "s"\n[page]\nhost = "0.0.0.0"', "users is missing"),
         (NODE + '[metrics]\nhost = "10.0.0.7"', "users is missing"),
@@ -326,6 +336,35 @@ def test_serve_check_prints_every_fault_and_starts_nothing(run: Run, tmp_path: P
     done = run("serve --check", file)
     assert done.returncode == 2
     assert "absent is no folder" in done.stderr
+
+
+def test_check_names_whom_results_wait_for_that_the_settings_do_not_have(
+    run: Run, tmp_path: Path
+) -> None:
+    """A receiver of another name gets none of them, though all else about it is as it was."""
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    spool = Spool(Store(tmp_path / "s"))
+    for identity, receivers in (("1.2", ("a",)), ("1.3", ("a", "watch"))):
+        spool.accept(offered(identity))
+        image = spool.take()
+        assert image
+        spool.answer(image, "{}", [Document("1", b"x", receivers)])
+    spool.store.close()
+    file = tmp_path / "box.toml"
+    text = f'spool = "s"\nmodel = "cxr-cnn28"\nleast_free_mb = 1\n[node]\nport = {free_port()}\n'
+    receiver = RECEIVER.replace('"h"', '"127.0.0.1"')
+    file.write_text(text + receiver.replace('"a"', '"b"'))
+    done = run("serve --check", file)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        f"edge-cxr: {file}: answers of the watch folder wait, and [watch] is missing: put it back",
+        f"edge-cxr: {file}: results wait for 'a', and there is no such [[receiver]]: give one "
+        "that name; its address may be another",
+    ]
+    assert "nothing else is wrong here" in done.stdout
+    (tmp_path / "in").mkdir()
+    file.write_text(f'{text}{receiver}[watch]\nfolder = "in"\n')
+    assert run("serve --check", file).stderr == ""
 
 
 def listening(folder: Path, port: int) -> Path:

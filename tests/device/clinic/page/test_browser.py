@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("starlette", reason="the clinic extra is not installed")
 
+from ..images import dicom
 from .browser import Browser, browsing
 from .serving import Served
 
@@ -92,6 +93,33 @@ def test_a_reader_uploads_looks_and_says_what_they_see(
     assert EXAMPLE.name in browser.one("table.images").text
     keep(browser, "worklist")
     assert browser.log() == []
+
+
+READ = """
+const heading = document.querySelector("h1"), seen = [], range = new Range();
+const texts = document.createTreeWalker(heading, NodeFilter.SHOW_TEXT);
+while (texts.nextNode())
+  for (let i = 0; i < texts.currentNode.length; i++) {
+    range.setStart(texts.currentNode, i);
+    range.setEnd(texts.currentNode, i + 1);
+    seen.push([range.getBoundingClientRect().left, texts.currentNode.data[i]]);
+  }
+return seen.sort((a, b) => a[0] - b[0]).map(each => each[1]).join("");
+"""
+"""The letters of the heading in the order in which they stand on the screen."""
+
+
+@pytest.mark.parametrize("name", ["كريم^أحمد", "כהן^דוד"])
+def test_a_name_from_right_to_left_turns_no_number_round(
+    browser: Browser, served: Served, name: str
+) -> None:
+    """Another patient's number, and the dates in each other's places, would be read else."""
+    of = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": name, "PatientID": "47-11-22"}
+    file = dicom(91 + len(name), **of)
+    number = served.client().upload(("x.dcm", file)).json["images"][0]["number"]
+    served.wait(number)
+    browser.open(f"/images/{number}")
+    assert browser.run(READ).endswith(" · 47-11-22 · 1950-12-31 · 2024-01-02")
 
 
 DROP = """

@@ -240,6 +240,20 @@ def test_it_is_filtered_and_searched(served: Served, answered: int) -> None:
     assert link in client.get("/?sort=highest").text
 
 
+def test_an_order_that_has_no_place_for_some_images_says_so(served: Served, answered: int) -> None:
+    """Those that nobody scored are the ones that somebody has to look at."""
+    client = served.client()
+    number = client.upload(("notes.png", b"no picture")).json["images"][0]["number"]
+    served.wait(number)
+    link = f'href="/images/{number}"'
+    assert link in client.get("/").text
+    assert "Only images" not in client.get("/").text
+    by_score = client.get("/?sort=highest").text
+    assert link not in by_score
+    assert "Only images with a score are listed here" in by_score
+    assert "Only images that wait are listed here" in client.get("/?sort=next&part=list").text
+
+
 def test_a_study_has_the_answer_s_words_its_numbers_and_what_they_are_worth(
     served: Served, answered: int
 ) -> None:
@@ -445,7 +459,8 @@ def test_an_uploaded_dicom_image_has_a_report_and_a_picture_has_none(
     number = client.upload(("x.dcm", dicom(80))).json["images"][0]["number"]
     served.wait(number)
     page = client.get(f"/images/{number}").text
-    assert "Müller, Jürgen · P-4711 · 1950-12-31 · 2024-01-02" in page
+    name = "<bdi>Müller, Jürgen</bdi> · <bdi>P-4711</bdi> · "
+    assert f"{name}<bdi>1950-12-31</bdi> · <bdi>2024-01-02</bdi>" in page
     came = client.get(f"/images/{number}/report.dcm")
     report = dcmread(io.BytesIO(came.body))
     assert report.Modality == "SR"
