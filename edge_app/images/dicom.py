@@ -287,5 +287,6 @@ def _require_grays(
             f"its {voi.kind} shows one gray: {reach}: "
             "export it with a window that shows the picture"
         )
-    if len(used) < min(FEW_GRAYS, np.count_nonzero(np.bincount(words))):
+    different = int(np.count_nonzero(np.bincount(words)))
+    if len(used) < min(FEW_GRAYS, different):
         notes.append(f"shows no more than {len(used)} grays by its {voi.kind}: {reach}")

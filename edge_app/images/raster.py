@@ -200,8 +200,7 @@ def _missing_of_jpeg(
         notes.append(jpeg.ENDS_LATE)
     filling = 255 - jpeg.FILLING if _is_white_zero(image) else jpeg.FILLING
     ends = [
-        jpeg.ends_early(np.asarray(stored.crop(box)), filling)
-        for box in _ends(image, *stored.size)
+        jpeg.ends_early(np.asarray(stored.crop(box)), filling) for box in _ends(image, *stored.size)
     ]
     places = np.flatnonzero(ends).tolist()
     if places and (missing or not _is_whole(image, data, places, len(ends))):
