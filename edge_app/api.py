@@ -414,7 +414,7 @@ class Compared(NamedTuple):
 
     @property
     def content(self) -> Mapping[str, Any]:
-        return self.comparison.content
+        return self.comparison.written
 
     @property
     def passed(self) -> bool:

@@ -17,8 +17,11 @@ WRITABLE: Final = (
 FSTAB, NAMED_AT = Path("/etc/fstab"), 1
 """What is to be mounted on this machine, and the column that says where: fstab(5)."""
 
-MOUNTS, MOUNTED_AT = Path("/proc/self/mountinfo"), 4
-"""What is mounted, likewise: proc(5)."""
+MOUNTS, DEVICE, MOUNTED_AT, OPTIONS = Path("/proc/self/mountinfo"), 2, 4, 5
+"""What is mounted, likewise: proc(5); more options end with a dash, and the kind follows it."""
+
+IN_MEMORY: Final = (b"tmpfs", b"ramfs")
+"""File systems of which nothing is left at the machine's next start."""
 
 OCTAL: Final = re.compile(rb"\\(?!000)([0-3][0-7]{2})")
 """A byte of a name, such as a blank, as both write it."""
@@ -61,14 +64,29 @@ def not_mounted(folder: Path) -> str | None:
     return None
 
 
+def is_in_memory(folder: Path) -> bool:
+    """Whether a folder is of a file system in memory, as far as the machine tells."""
+    with suppress(OSError):
+        device = folder.stat().st_dev
+        number = f"{os.major(device)}:{os.minor(device)}".encode()
+        for row in _rows(MOUNTS):
+            if row[DEVICE] == number:
+                return row[row.index(b"-", OPTIONS) + 1] in IN_MEMORY
+    return False
+
+
 def _points(table: Path, column: int) -> list[str]:
     """Mount points that a table has; none where it cannot be read."""
     with suppress(OSError):
-        rows = (line.split() for line in table.read_bytes().splitlines())
+        rows = _rows(table)
         found = (row[column] for row in rows if len(row) > column and row[0][:1] != b"#")
         named = (os.fsdecode(OCTAL.sub(_byte, each)) for each in found if each[:1] == b"/")
         return [os.path.normpath(each) for each in named if "\0" not in each]
     return []
+
+
+def _rows(table: Path) -> list[list[bytes]]:
+    return [line.split() for line in table.read_bytes().splitlines()]
 
 
 def _byte(escaped: re.Match[bytes]) -> bytes:

@@ -20,10 +20,8 @@ from typing import Final
 from edge_app.clinic import durable
 from edge_app.clinic.database import PUT_BACK
 from edge_app.clinic.faults import SpoolError
+from edge_app.clinic.places import is_in_memory
 from edge_app.clinic.store import IMAGES, Store, is_there
-
-IN_MEMORY: Final = (b"tmpfs", b"ramfs")
-"""File systems of which nothing is left at the machine's next start."""
 
 SYSTEM: Final = Path("/var/lib/edge-cxr-state/edge-cxr/spools")
 """Where the service has it, for whoever asks beside it."""
@@ -76,7 +74,7 @@ def remember(store: Store) -> None:
         OSError: that cannot be kept.
     """
     note = next(_notes(store.folder))
-    if not os.path.lexists(note) and not _is_in_memory(store.folder):
+    if not os.path.lexists(note) and not is_in_memory(store.folder):
         _keep(note, _note_text(store.folder, store.salt))
 
 
@@ -137,15 +135,4 @@ def _notes(spool: Path) -> Iterator[Path]:
 def _has_images(spool: Path) -> bool:
     with suppress(OSError):
         return any((spool / IMAGES).iterdir())
-    return False
-
-
-def _is_in_memory(folder: Path) -> bool:
-    """Whether a folder is of a file system in memory, by what is mounted (proc(5))."""
-    with suppress(OSError):
-        device = folder.stat().st_dev
-        number = f"{os.major(device)}:{os.minor(device)}".encode()
-        for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-            if line.split()[2] == number:
-                return line.partition(b" - ")[2].split()[0] in IN_MEMORY
     return False

@@ -16,7 +16,7 @@ from edge_app.clinic.header import EMPTY_WHERE_ABSENT, instance_of
 from edge_app.clinic.identifiers import derived_uid
 from edge_app.clinic.report_forms import FormBook, Kind, filled
 from edge_app.clinic.report_frame import frame_of
-from edge_app.clinic.statements import Stated, Statement
+from edge_app.clinic.statements import OVERALL, Stated, Statement
 from edge_app.model.labels import Code
 
 if TYPE_CHECKING:
@@ -93,10 +93,10 @@ def report(
         filled(
             group,
             image,
-            derived_uid(author.salt, "group", each.name, *parts),
+            derived_uid(author.salt, "group", *_group_name(each, finding), *parts),
             (each.probability, each.percentile),
         )
-        for group, each in zip(groups, stated.statements, strict=True)
+        for group, (each, finding) in zip(groups, said, strict=True)
     )
     check = derived_uid(author.salt, "check", *image)
     return frame_of(form).filled(own, image, check, lines, items)
@@ -108,6 +108,12 @@ def _made_of(
     """What makes a report an instance of its own: whose it is, by what, and all that it says."""
     by = stated.model_sha256, *stated.parameters
     return (*image, content, *by, stated.verdict, *lines, *map(_in_digits, stated.statements))
+
+
+def _group_name(said: Statement, finding: Code) -> tuple[str, ...]:
+    """What tells a statement's group from the others; a label may be called what the whole is."""
+    is_label = said.name == OVERALL and finding != codes.IMAGE
+    return (said.name, finding.value) if is_label else (said.name,)
 
 
 def _in_digits(said: Statement) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
 
 from edge_app.comparison.pairing import Answers, Bools, Pair, decisions, pair
 from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, patients_of, spread, why_not_proven
 from edge_app.core.about import DISCLAIMER, __version__
+from edge_app.core.plain_text import DECIMALS
 from edge_app.evaluation.metrics import (
     Confusion,
     Floats,
@@ -71,11 +72,17 @@ class Comparison:
 
     Attributes:
         content: plain JSON-able; its keys are in docs/compare.md. Null stands for "not computable".
+            Its figures are not rounded: gates decide on them.
         pair: the reports' answers in the same order.
     """
 
     content: ComparisonDocument
     pair: Pair
+
+    @property
+    def written(self) -> ComparisonDocument:
+        """The content as it is written, its figures rounded."""
+        return cast("ComparisonDocument", _rounded(self.content))
 
 
 def compare(
@@ -137,6 +144,14 @@ def compare(
     return Comparison(content, pairing)
 
 
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return round(value, DECIMALS) if isinstance(value, float) else value
+
+
 def _plain(value: Any, depth: int = 4) -> Any:
     """A copy that `json` can write: null for numbers that are not finite and for deeper levels."""
     if isinstance(value, (dict, list, tuple)) and not depth:
@@ -146,7 +161,7 @@ def _plain(value: Any, depth: int = 4) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(inner, depth - 1) for inner in value]
     if isinstance(value, (float, np.floating)):
-        return round(float(value), 6) if math.isfinite(value) else None
+        return float(value) if math.isfinite(value) else None
     return value
 
 
@@ -264,7 +279,7 @@ class _Drawn:
         more, value = unseen(self.count, max(1, labels)), metric["value"]
         low = max(minimum, min(metric["low"], value - more))
         high = min(1.0, max(metric["high"], value + more))
-        return {"value": value, "low": round(low, 6), "high": round(high, 6)}
+        return {"value": value, "low": low, "high": high}
 
     def label(self, channel: int) -> dict[str, Compared]:
         one, other = self.values

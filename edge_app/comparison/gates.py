@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from edge_app.comparison.compare import ROLES, Comparison
 from edge_app.comparison.reference import CHANCE, MIN_PATIENTS, above_chance, is_constant
 from edge_app.core.errors import UsageError
-from edge_app.core.plain_text import decimal, percent
+from edge_app.core.plain_text import DECIMALS, decimal, percent
 from edge_app.evaluation.of_scores import SCORES_FILE
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ YARDSTICK: Final = "noise"
 
 REFERENCE_GATES: Final = ("reference_support", "reference_auroc", "reference_constant")
 """Whether there is anything to be held to; not to be set, as nothing makes nothing a proof."""
+
+FINEST: Final = 12
+"""Decimals of a figure that count: those beyond are left by the computer's own rounding."""
 
 MACRO_LOW: Final = "macro_auroc_low"
 
@@ -179,7 +182,7 @@ def record(verdicts: Iterable[GateResult]) -> dict[str, Any]:
         "gates": {
             result.gate: {
                 "measure": result.measure,
-                "value": result.value,
+                "value": _written(result.value, result.limit),
                 "limit": result.limit,
                 "passed": result.passed,
                 "outcome": result.outcome,
@@ -191,11 +194,26 @@ def record(verdicts: Iterable[GateResult]) -> dict[str, Any]:
     }
 
 
+def _written(value: float | None, limit: float) -> float | None:
+    """A figure as it is written, with as many decimals as tell it from a limit that it is not."""
+    if value is None or _is(value, limit):
+        return value if value is None else limit
+    near = (round(value, digits) for digits in range(DECIMALS, FINEST))
+    return next(
+        (each for each in near if each != limit and (each < limit) == (value < limit)), value
+    )
+
+
+def _is(value: float, limit: float) -> bool:
+    """Whether a figure is the limit, but for the last bits that a computer leaves in it."""
+    return math.isclose(value, limit, rel_tol=0, abs_tol=10.0**-FINEST)
+
+
 def as_json(comparison: Comparison, verdicts: Iterable[GateResult]) -> str:
     """A comparison with its verdict first, indented."""
     outcome = record(verdicts)
     first = {key: outcome[key] for key in ("passed", "verdict", "gates")}
-    content = {**first, **comparison.content}
+    content = {**first, **comparison.written}
     return json.dumps(content, indent=2, allow_nan=False)
 
 
@@ -257,9 +275,9 @@ def _percentage_points(value: float, digits: int = 1) -> str:
 
 def _apart(text: Any, value: float, limit: float) -> tuple[str, str]:
     """Value and limit as text, with enough digits to differ."""
-    for digits in range(7):
+    for digits in range(DIGITS[text], FINEST):
         found, required = text(value, digits), text(limit, digits)
-        if digits >= DIGITS[text] and (found != required or value == limit):
+        if found != required or _is(value, limit):
             break
     return found, required
 
@@ -284,7 +302,7 @@ def _floor(
             gate, "not proven", None, limit, measure, "not computable", f"≥ {required}", missing
         )
     found, required = _apart(text, value, limit)
-    outcome = _outcome(value >= limit)
+    outcome = _outcome(value >= limit or _is(value, limit))
     return GateResult(gate, outcome, value, limit, measure, found, f"≥ {required}", hint)
 
 
@@ -392,7 +410,7 @@ def _coarsest(
     for row in labels:
         one, other = (row["resolution"][role] for role in ROLES)
         if all(side[key] is not None for side in (one, other) for key in keys):
-            found.append((round(max(other[key] - one[key] for key in keys), 6), row["label"]))
+            found.append((max(other[key] - one[key] for key in keys), row["label"]))
     if not found:
         required = f"≤ {_percentage_points(limit)}"
         return GateResult(
@@ -402,8 +420,8 @@ def _coarsest(
     value, label = max(found)
     text = _apart(_percentage_points, value, limit)
     return GateResult(
-        gate, _outcome(value <= limit), value, limit, measure, text[0], f"≤ {text[1]}",
-        label if value > 0 else "",
+        gate, _outcome(value <= limit or _is(value, limit)), value, limit, measure, text[0],
+        f"≤ {text[1]}", label if value > 0 else "",
     )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ FEWEST_GRAYS = 8
 """Gray levels between darkest and brightest pixel below which a picture shows nothing."""
 
 FEW_GRAYS = 32
-"""Gray levels below which a window leaves little of a picture."""
+"""Gray levels below which a window leaves little of a picture that has as many values."""
 
 ONE_GRAY = 0.99
 """Share of the pixels that a window may paint in one gray."""
@@ -287,5 +287,6 @@ def _require_grays(
             f"its {voi.kind} shows one gray: {reach}: "
             "export it with a window that shows the picture"
         )
-    if grays_apart < FEW_GRAYS <= high - low:
-        notes.append(f"shows no more than {grays_apart + 1} grays by its {voi.kind}: {reach}")
+    different = int(np.count_nonzero(np.bincount(words)))
+    if len(used) < min(FEW_GRAYS, different):
+        notes.append(f"shows no more than {len(used)} grays by its {voi.kind}: {reach}")

@@ -43,6 +43,9 @@ GRAY_TOLERANCE = 8 / 256
 
 SAMPLE_PIXELS = 1 << 20
 
+DEEP_COLOUR_PIXELS = 12_000_000
+"""Of three components of more than 8 bits, for each of which gdcm takes more than 30 bytes."""
+
 
 class Form(NamedTuple):
     """How a sample lies in its word (PS3.5 8.1.1).
@@ -110,7 +113,7 @@ class Samples(NamedTuple):
     Attributes:
         words: as stored, with whatever the unused bits hold.
         form: where the sample is.
-        decoded: whether a codec gave them: it leaves the unused bits of negative samples 0.
+        decoded: whether a codec gave them: few know of signs, so that they cut them off.
     """
 
     words: NDArray[Any]
@@ -156,6 +159,8 @@ def _read(file: DicomFile, form: Form, notes: list[str]) -> Samples:
             f"its compressed pixels {frame.size}"
         )
     words = _decoded(frame, form, notes)
+    if frame.signed and not form.signed:
+        _require_no_signs(words)
     notes += _missing(frame, words)
     return Samples(words, _form_of(frame, form, words), decoded=True)
 
@@ -220,6 +225,11 @@ def _decoded(frame: Frame, form: Form, notes: list[str]) -> NDArray[Any]:
     """Rows×Columns words of 16 bits, or of 8 where the header has these and they suffice."""
     deep_colour = frame.components == 3 and frame.bits > 8
     deep_extended = frame.marker == EXTENDED and frame.bits > 8
+    if deep_colour and frame.rows * frame.columns > DEEP_COLOUR_PIXELS:
+        raise ImageError(
+            f"is compressed as colour of {frame.bits} bits and more than {DEEP_COLOUR_PIXELS} "
+            "pixels, though it is gray: export it uncompressed"
+        )
     if frame.bits > 16:
         raise ImageError(f"is compressed with {frame.bits} bits a sample: 8 to 16 are read")
     if frame.marker in (LOSSLESS, LS) or deep_extended or (frame.marker is None and deep_colour):
@@ -304,7 +314,7 @@ def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
         ImageError: there are such samples.
     """
     form, words = samples.form, samples.words
-    cut_signs = form.signed and not samples.decoded and form.high + 1 < form.allocated
+    cut_signs = form.signed and (samples.decoded or form.high + 1 < form.allocated)
     bits_in_use = int(np.bitwise_or.reduce(words, axis=None))
     if not bits_in_use & ~(form.mask | form.overlay_bits):
         if cut_signs and bits_in_use >> form.high & 1:
@@ -342,14 +352,32 @@ def _require_signs(words: NDArray[Any], form: Form) -> None:
     """Refuse samples whose highest bit is no sign, though they are said to be signed.
 
     Unused bits that are all 0 leave two readings: negative samples cut to Bits Stored, or samples
-    too large for them. A picture read the wrong way has steps of the whole range in it.
+    too large for them.
     """
-    rows = words[: max(2, SAMPLE_PIXELS // max(1, words.shape[1]))]
-    signed = form.values()[rows]
+    rows = _first_rows(words)
     unsigned = (rows.astype(np.int32) & form.mask) >> form.shift
-    steps = [int(np.abs(np.diff(picture)).sum()) for picture in (signed, unsigned)]
-    if steps[0] > steps[1]:
+    if _steps(form.values()[rows]) > _steps(unsigned):
         _refuse_beyond(form)
+
+
+def _require_no_signs(words: NDArray[Any]) -> None:
+    """Refuse samples that are signed by their codestream, and in truth, but not by the header."""
+    rows = _first_rows(words)
+    if _steps(rows) > _steps(rows.view(f"i{rows.itemsize}")):
+        raise ImageError(
+            "has signed samples in its JPEG 2000 codestream, which its Pixel Representation calls "
+            "unsigned: export it uncompressed"
+        )
+
+
+def _first_rows(words: NDArray[Any]) -> NDArray[Any]:
+    """Two at least, which suffice to tell how samples are to be read."""
+    return words[: max(2, SAMPLE_PIXELS // max(1, words.shape[1]))]
+
+
+def _steps(values: NDArray[Any]) -> int:
+    """Between neighbours, summed: a picture read the wrong way has steps of the whole range."""
+    return int(np.abs(np.diff(values.astype(np.int32))).sum())
 
 
 def is_read(syntax: str) -> bool:

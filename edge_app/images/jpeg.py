@@ -74,13 +74,13 @@ def has_end(data: bytes) -> bool:
     return bool(found and found[1][0] == END_OF_IMAGE)
 
 
-def ends_early(last_row: NDArray[Any]) -> bool:
-    """Whether a picture's last row, or the end of it, looks as if its data had ended before it.
+def ends_early(last_row: NDArray[Any], filling: int = FILLING) -> bool:
+    """Whether the end of a picture's last row looks as if its data had ended before it.
 
     libjpeg only warns, which nobody sees, and leaves the coefficients of missing blocks 0.
     Bytes lost before the end leave out as many blocks there.
     """
-    return bool((last_row == FILLING).all())
+    return bool((last_row == filling).all())
 
 
 class Watched(BytesIO):

@@ -43,6 +43,7 @@ MAX_PLACES = 500
 
 EXIF_ORIENTATION = 0x0112
 TIFF_PHOTOMETRIC = 262
+TIFF_COLOUR_MAP = 320
 TIFF_ROWS_PER_STRIP = 278
 TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323
 WHITE_IS_ZERO = 0
@@ -140,6 +141,7 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
     stored_as = (getattr(image, "tag_v2", None) or {}).get(EXIF_ORIENTATION)  # gone once loaded
     source = getattr(image, "fp", None)  # gone once loaded, too
     image.load()
+    _widen_colour_map(image)
     notes += _notes_of_tones(image, data)
     if image.format != "TIFF":
         is_gray = image.mode in GRAY_MODES or image.mode.startswith("I")
@@ -196,7 +198,10 @@ def _missing_of_jpeg(
     notes = [missing] if missing else []
     if isinstance(source, jpeg.Watched) and source.ends_late:
         notes.append(jpeg.ENDS_LATE)
-    ends = [jpeg.ends_early(np.asarray(stored.crop(box))) for box in _ends(image, *stored.size)]
+    filling = 255 - jpeg.FILLING if _is_white_zero(image) else jpeg.FILLING
+    ends = [
+        jpeg.ends_early(np.asarray(stored.crop(box)), filling) for box in _ends(image, *stored.size)
+    ]
     places = np.flatnonzero(ends).tolist()
     if places and (missing or not _is_whole(image, data, places, len(ends))):
         notes.append(jpeg.ENDS_EARLY)
@@ -251,6 +256,13 @@ def _are_same(image: Image.Image, again: Image.Image) -> bool:
     )
 
 
+def _widen_colour_map(image: Image.Image) -> None:
+    """Read a TIFF's palette of 8-bit colours as libtiff does; Pillow takes it for 16 bits."""
+    colours = (getattr(image, "tag_v2", None) or {}).get(TIFF_COLOUR_MAP, ())
+    if image.mode == "P" and colours and max(colours) < 256:
+        image.putpalette(np.reshape(np.array(colours, np.uint8), (3, -1)).T.tobytes())
+
+
 def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:
     """A TIFF's picture as it is stored, which Pillow turned upright."""
     from PIL.Image import Transpose
@@ -260,18 +272,16 @@ def _turned_back(picture: Image.Image, orientation: int | None) -> Image.Image:
 
 
 def _ends(image: Image.Image, width: int, height: int) -> Iterator[tuple[int, int, int, int]]:
-    """The end of a JPEG's last row, and the last row of each strip or tile of a TIFF."""
+    """The end of the last row of a JPEG, and of each strip or tile of a TIFF."""
     from edge_app.images.jpeg import BLOCK
 
-    if image.format in JPEG_FORMATS:
-        yield max(0, width - BLOCK), height - 1, width, height
-        return
     tags = getattr(image, "tag_v2", None) or {}
     across = tags.get(TIFF_TILE_WIDTH) or width
     down = tags.get(TIFF_TILE_HEIGHT) or tags.get(TIFF_ROWS_PER_STRIP) or height
     for bottom in (*range(down, height, down), height):
         for left in range(0, width, across):
-            yield left, bottom - 1, min(left + across, width), bottom
+            right = min(left + across, width)
+            yield max(left, right - BLOCK), bottom - 1, right, bottom
 
 
 def _is_of_another_gamma(info: dict[Any, Any]) -> bool:
@@ -317,6 +327,11 @@ def _require_readable(page: tiff.Page, data: bytes, limits: Limits) -> None:
     from edge_app.images import tiff, tiff_samples
 
     require_pixels(*page.size, limits)
+    if tiff.PHOTOMETRIC not in page.tags:
+        raise ImageError(
+            "is a TIFF that does not say whether 0 is black or white (tag 262): save it anew with "
+            "another program"
+        )
     if page.is_tiled:  # one tile is decoded whole, however small the picture is
         require_pixels(page.value(tiff.TILE_WIDTH), page.value(tiff.TILE_HEIGHT), limits)
     tiff.require_pieces(page, data)

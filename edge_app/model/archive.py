@@ -26,10 +26,17 @@ FLATBUFFER: Final = "flatbuffer"
 REQUIRED: Final = frozenset((MANIFEST, LABELS, GOLDEN_INPUT, GOLDEN_LOGITS))
 BACKEND_LETTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
-MAX_MANIFEST_BYTES: Final = 1 << 20
+TEXTS: Final = (MANIFEST, LABELS, GOLDEN_ANSWERS, SUMS)
+MAX_TEXT_BYTES: Final = 1 << 20
+"""Of each of them: parsed, it takes thirty times as much memory."""
+
 MAX_MEMBER_BYTES: Final = 16 << 20
 MAX_CHECK_BYTES: Final = 200_000
 MAX_MEMBERS: Final = 24
+ENTRY: Final = b"PK\x01\x02"
+MAX_ENTRIES: Final = 1000
+"""Beginnings of a ZIP's entries in a whole file; by chance a network may have some."""
+
 ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 BROKEN_ZIP: Final = (
@@ -69,6 +76,8 @@ def unzip(data: bytes, old_member: str) -> dict[str, bytes]:
     Raises:
         ModelError: there is no ZIP, it is damaged, or members are missing or unknown.
     """
+    if data.count(ENTRY) > MAX_ENTRIES:  # each of which would take `zipfile` 10 microseconds
+        raise not_whole(f"more than {MAX_MEMBERS} members")
     try:
         archive = zipfile.ZipFile(BytesIO(data))
     except zipfile.BadZipFile:
@@ -128,7 +137,7 @@ def not_whole(what: str) -> ModelError:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    limits = {MANIFEST: MAX_MANIFEST_BYTES, CHECK: MAX_CHECK_BYTES}
+    limits = {**dict.fromkeys(TEXTS, MAX_TEXT_BYTES), CHECK: MAX_CHECK_BYTES}
     limit = limits.get(info.filename, MAX_MEMBER_BYTES)
     try:
         with archive.open(info) as member:

@@ -374,7 +374,7 @@ def _as_dict(outcome: Outcome) -> dict[str, Any]:
 
 
 def _content(comparison: Comparison) -> dict[str, Any]:
-    content = comparison.content
+    content = comparison.written
     point = content["operating_points"][content["operating_point"]]
     return {
         "macro_auroc": content["macro"]["auroc"],

@@ -81,8 +81,8 @@ def outputs(bench: Bench) -> Result:
         for kind, comparison in compared.items()
     }
     rows = [_label(compared, channel) for channel in range(len(bench.run.labels.labels))]
-    macro = {kind: each.content["macro"]["auroc"] for kind, each in compared.items()}
-    data = compared["logits"].content["dataset"]
+    macro = {kind: each.written["macro"]["auroc"] for kind, each in compared.items()}
+    data = compared["logits"].written["dataset"]
     gates = "; ".join(f"{kind}: {', '.join(names) or 'none'}" for kind, names in broken.items())
     return Result(
         "outputs",
@@ -105,7 +105,7 @@ def outputs(bench: Bench) -> Result:
 
 
 def _label(compared: dict[str, Comparison], channel: int) -> dict[str, Any]:
-    rows = {kind: each.content["labels"][channel] for kind, each in compared.items()}
+    rows = {kind: each.written["labels"][channel] for kind, each in compared.items()}
     return {
         "label": rows["logits"]["label"],
         "support": rows["logits"]["support"],

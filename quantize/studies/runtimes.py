@@ -103,9 +103,9 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
         {"label": label, **_spread(column)}
         for label, column in zip(model.labels.names, steps.T, strict=True)
     ]
-    points = comparison.content["operating_points"]
+    points = comparison.written["operating_points"]
     changed = {name: _changed(point) for name, point in points.items()}
-    sides = {role: comparison.content[role] for role in ("reference", "candidate")}
+    sides = {role: comparison.written[role] for role in ("reference", "candidate")}
     decisions = next(iter(points.values()))["decisions"]
     said = ", ".join(f"{count} at '{name}'" for name, count in changed.items())
     return Result(
@@ -114,7 +114,7 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
         f"{side_name(sides['reference'])} on {_machine(here)} against "
         f"{side_name(sides['candidate'])} on {_machine(there)}, {len(one)} images; a step is "
         f"{step.min():.4f} to {step.max():.4f}, by label. Largest difference: "
-        f"{int(steps.max())} steps; rms {comparison.content['logits']['rms']:.3f} "
+        f"{int(steps.max())} steps; rms {comparison.written['logits']['rms']:.3f} "
         f"logits. Decisions that change, of {decisions}: {said}.",
         HEADER,
         [
@@ -127,7 +127,7 @@ def runtimes(model: ModelFile, data: Path, other: str, limit: int | None, folder
             "images": len(one),
             "step": step.tolist(),
             "largest": int(steps.max()),
-            "logit_rms": comparison.content["logits"]["rms"],
+            "logit_rms": comparison.written["logits"]["rms"],
             "decisions": decisions,
             "decisions_changed": changed,
             "labels": labels,

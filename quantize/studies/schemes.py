@@ -111,7 +111,7 @@ def _convert(variant: Variant, folded: keras.Model, bench: Bench) -> ModelFile:
 def _measured(
     variant: Variant, model: ModelFile, comparison: Comparison, times: float
 ) -> dict[str, Any]:
-    content = comparison.content
+    content = comparison.written
     point = content["operating_points"][content["operating_point"]]
     return {
         "name": variant.name,
@@ -142,7 +142,7 @@ def _row(measured: dict[str, Any]) -> tuple[str, ...]:
 
 def _yardstick(comparison: Comparison) -> dict[str, Any]:
     """The data, and the float network's AUROC and decisions, also with one gray level of noise."""
-    content = comparison.content
+    content = comparison.written
     point = content["operating_points"][content["operating_point"]]
     return {
         "dataset": content["dataset"],

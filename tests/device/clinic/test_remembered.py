@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_app.clinic import remembered
+from edge_app.clinic import places, remembered
 from edge_app.clinic.box import Box
 from edge_app.clinic.check import faults
 from edge_app.clinic.faults import SpoolError
@@ -46,7 +46,7 @@ def about_spool(known: Settings) -> str:
 @pytest.fixture(autouse=True)
 def on_a_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the files of tests lie on."""
-    monkeypatch.setattr(remembered, "IN_MEMORY", ())
+    monkeypatch.setattr(places, "IN_MEMORY", ())
 
 
 @pytest.fixture(params=["disk", "disk/spool"], ids=["the disk itself", "a folder on it"])
@@ -124,7 +124,7 @@ def test_where_the_database_alone_is_gone_no_image_is_swept_away(
 def test_a_spool_in_memory_is_made_anew_at_each_start_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remembered, "IN_MEMORY", (b"tmpfs",))
+    monkeypatch.setattr(places, "IN_MEMORY", (b"tmpfs",))
     with tempfile.TemporaryDirectory(dir="/dev/shm") as memory:
         known = settings(tmp_path, Path(memory, "spool"))
         started(known)

@@ -605,6 +605,18 @@ def test_a_report_tells_labels_apart_that_differ_in_a_blank(
     assert told[0] != told[1]
 
 
+def test_a_label_that_is_called_like_the_whole_image_has_a_group_of_its_own(
+    made: Any, answer: dict[str, Any]
+) -> None:
+    overall = {"probability": 0.25, "percentile": 0.5, "threshold": 0.2, "flagged": True}
+    first, *others = answer["findings"]
+    findings = [{**first, "label": OVERALL}, *others]
+    path = made({**answer, "overall": overall, "findings": findings})
+    uids = re.findall(r'"Tracking Unique Identifier"\)="([0-9.]+)"', dump(path))
+    assert len(set(uids)) == len(uids) > len(findings)
+    assert verify(path) == []
+
+
 @pytest.mark.parametrize("score", [0.0, 1.0, 1e-6, 0.123456, 0.9999996])
 def test_no_stand_in_is_left_whatever_the_values(
     made: Any, answer: dict[str, Any], score: float

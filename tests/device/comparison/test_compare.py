@@ -168,7 +168,7 @@ def test_decisions_are_counted_by_hand() -> None:
     assert point["agreement"]["value"] == pytest.approx(147 / 150)
     assert point["images_changed"] == 3
     assert point["decisions"] == 150
-    assert point["retest"]["noise"]["agreement"] == point["agreement"]["value"]
+    assert point["retest"]["noise"]["agreement"] == pytest.approx(point["agreement"]["value"])
     assert point["retest"]["noise"]["kappa"] == point["kappa"]
     cells = first["candidate"]["confusion"]
     assert cells["tp"] + cells["fp"] == 4

@@ -207,7 +207,7 @@ def test_json_is_the_comparison_with_its_gates(run: Run, pair: tuple[Path, Path]
     assert found["passed"] is True
     assert found["verdict"] == "passed"
     assert found["gates"]["macro_auroc"]["limit"] == -0.002
-    expected = compare(*map(reports.read, pair), 100).content
+    expected = compare(*map(reports.read, pair), 100).written
     assert {key: found[key] for key in expected} == expected
 
 

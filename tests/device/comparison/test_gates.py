@@ -137,7 +137,7 @@ def test_the_interval_beyond_noise_is_of_pairs(reference: Evaluated) -> None:
     What 50 patients' 15 decisions do not show is left.
     """
     candidate = with_logits(reference, reference.retest["noise"])
-    noise = compared(reference, candidate).content["operating_points"]["balanced"]["retest"][
+    noise = compared(reference, candidate).written["operating_points"]["balanced"]["retest"][
         "noise"
     ]
     unseen = round(1 - 0.025 ** (1 / (50 * 15)), 6)
@@ -276,6 +276,40 @@ def test_value_and_limit_never_look_equal_when_the_gate_is_broken(faithful: Comp
     content["macro"]["auroc"]["difference"]["value"] = -0.002004
     first = next(v for v in judge(replace(faithful, content=content)) if not v.passed)
     assert (first.found, first.required) == ("−0.002004", "≥ −0.002000")
+
+
+@pytest.mark.parametrize(
+    ("value", "found", "written"),
+    [
+        (-0.0020000000000000018, "−0.0020", -0.002),  # the limit, as 0.7 - 0.702 is
+        (-0.0020004, "−0.0020004", -0.0020004),
+        (-0.001999999, "−0.001999999", -0.001999999),
+        (-0.00312345678, "−0.0031", -0.003123),
+    ],
+)
+def test_gates_decide_on_figures_that_are_not_rounded(
+    faithful: Comparison, value: float, found: str, written: float
+) -> None:
+    content = copy.deepcopy(faithful.content)
+    content["macro"]["auroc"]["difference"]["value"] = value
+    results = judge(replace(faithful, content=content))
+    gate = next(each for each in results if each.gate == "macro_auroc")
+    assert (gate.passed, gate.found) == (written >= -0.002, found)
+    assert record(results)["gates"]["macro_auroc"]["value"] == written
+
+
+def test_a_difference_that_only_rounding_brings_to_its_limit_breaks_the_gate() -> None:
+    first = answers()
+    tried = (compared(first, nearly(first, by)) for by in np.arange(0.01, 0.2, 0.01))
+    rounded_up = next(
+        each
+        for each in tried
+        if each.content["macro"]["auroc"]["difference"]["value"]
+        < each.written["macro"]["auroc"]["difference"]["value"]
+    )
+    written = rounded_up.written["macro"]["auroc"]["difference"]["value"]
+    assert written == round(written, 6)
+    assert broken(judge(rounded_up, Gates(macro_auroc=written))) == ["macro_auroc"]
 
 
 def test_agreement_that_is_less_than_whole_is_not_called_100_percent(faithful: Comparison) -> None:

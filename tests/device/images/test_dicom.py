@@ -207,7 +207,7 @@ def test_a_voi_lut_is_held_at_its_ends() -> None:
     assert (image.pixels.ravel()[:101] == 10).all()
     assert image.pixels.ravel()[101] == 80
     assert (image.pixels.ravel()[102:] == 150).all()
-    assert image.warnings == ("offers 2 windows: the first was used",)
+    assert image.warnings[0] == "offers 2 windows: the first was used"
 
 
 @pytest.mark.parametrize("window", [{}, FULL_12], ids=["no window", "window"])

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from edge_app.images import jpeg, jpeg_scans
+from edge_app.images import dicom_pixels, jpeg, jpeg_scans
 from edge_app.images.phantom import synthetic_radiograph
 
 from ..pictures import attempt, encoded, radiograph, read, refusal
@@ -347,6 +347,41 @@ def test_signed_jpeg_2000(bits: int, allocated: int) -> None:
     frame[42] = 0x80 | bits - 1
     stored = np.zeros(PICTURE.shape, np.int8 if allocated == 8 else np.int16)
     assert near(compressed(stored, bits, JPEG_2000, bytes(frame))) == ()
+
+
+@pytest.mark.parametrize("window", [{}, FULL])
+def test_signed_jpeg_2000_that_is_called_unsigned_is_told(window: dict[str, str]) -> None:
+    """Its darker half would be brighter than white, as pydicom has it."""
+    frame = bytearray(wavelets(WIDE << 8))
+    frame[42] = 0x8F
+    line = refusal(compressed(WIDE, 16, JPEG_2000, bytes(frame), **window))
+    assert line.startswith("has signed samples in its JPEG 2000 codestream")
+    # An encoder may call words signed that are none.
+    frame = bytearray(wavelets((WIDE << 8) ^ 0x8000))
+    frame[42] = 0x8F
+    assert near(compressed(WIDE, 16, JPEG_2000, bytes(frame))) == ()
+
+
+@pytest.mark.parametrize("window", [{}, FULL | {"WindowCenter": "0"}])
+def test_a_codestream_without_signs_that_is_called_signed_is_told(window: dict[str, str]) -> None:
+    """Its brighter half would be black, as pydicom has it."""
+    stored = np.zeros(PICTURE.shape, np.int16)
+    assert refusal(compressed(stored, 16, JPEG_2000, wavelets(WIDE << 8))) == BEYOND.format(16)
+    frame = bytearray(wavelets(TWELVE << 4))
+    assert refusal(compressed(stored, 16, JPEG_2000, bytes(frame), **window)) == BEYOND.format(16)
+    cut = wavelets((WIDE << 8) ^ 0x8000)  # negative ones, whose signs are cut off
+    assert near(compressed(stored, 16, JPEG_2000, cut)) == ()
+
+
+def test_much_deep_colour_that_is_called_gray_is_refused_undecoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """gdcm would take 800 MB for the largest of them."""
+    monkeypatch.setattr(dicom_pixels, "DEEP_COLOUR_PIXELS", PICTURE.size - 1)
+    frame = bytearray(wavelets())
+    frame[40:42] = struct.pack(">H", 3)
+    line = refusal(compressed(TWELVE, 16, JPEG_2000, bytes(frame)))
+    assert line.startswith("is compressed as colour of 16 bits and more than ")
 
 
 def test_12_bit_jpeg_extended() -> None:

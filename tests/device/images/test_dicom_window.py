@@ -125,6 +125,23 @@ def test_a_window_that_is_far_too_wide_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize(("width", "grays"), [("1", 2), ("10", 10), ("60", 60)])
+def test_a_window_that_is_far_too_narrow_is_told(width: str, grays: int) -> None:
+    """It shows black and white, and next to nothing between them."""
+    stored = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    image = read(written(stored, 12, WindowCenter="2048", WindowWidth=width))
+    told = (
+        f"shows no more than {grays} grays by its window: center 2048, width {width}, LINEAR, of "
+        "values from 0 to 4095"
+    )
+    assert image.warnings == ((told,) if grays < 32 else ())
+
+
+def test_few_values_are_not_their_windows_fault() -> None:
+    stored = np.tile(np.arange(8, dtype=np.uint16) * 500, (40, 5))
+    assert read(written(stored, 12, WindowCenter="2048", WindowWidth="4096")).warnings == ()
+
+
 def test_letters_do_not_hide_that_a_window_lies_outside() -> None:
     stored = WIDE * 100 + 12_000
     stored[0, :10] = 3000

@@ -539,13 +539,20 @@ def test_two_pictures_of_a_jpeg_are_compared_in_little_memory() -> None:
 
 
 def tiff_of_jpegs(
-    parts: Sequence[bytes], width: int, rows: int, lying: int = 1, *, tiled: bool = False
+    parts: Sequence[bytes],
+    width: int,
+    rows: int,
+    lying: int = 1,
+    *,
+    tiled: bool = False,
+    photometric: int = 1,
 ) -> bytes:
     """A TIFF of two strips or tiles of so many rows each, both a JPEG, in that orientation."""
     first, second = parts
     start = 8 + 2 + (11 if tiled else 10) * 12 + 4
     numbers = struct.pack("<4I", start + 16, start + 16 + len(first), len(first), len(second))
-    tags = {256: (1, width), 257: (1, 2 * rows), 258: (1, 8), 259: (1, 7), 262: (1, 1)}
+    tags = {256: (1, width), 257: (1, 2 * rows), 258: (1, 8), 259: (1, 7)}
+    tags[262] = 1, photometric
     places, sizes = (2, start), (2, start + 8)
     if tiled:
         tags |= {274: (1, lying), 277: (1, 1), 322: (1, width), 323: (1, rows)}
@@ -573,6 +580,19 @@ def test_a_tiff_with_a_jpeg_that_is_cut_is_told(which: int, orientation: int, ti
     ):
         parts[which] = part
         assert read(tiff_of_jpegs(parts, *size, tiled=tiled)).warnings == warned
+
+
+@pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_tiff_with_a_jpeg_that_is_cut_in_its_last_blocks_is_told(
+    which: int, photometric: int, tiled: bool
+) -> None:
+    parts = [encoded(half, "JPEG") for half in np.split(smooth(512, 256), 2)]
+    size = {"width": 512, "rows": 128, "tiled": tiled, "photometric": photometric}
+    assert read(tiff_of_jpegs(parts, **size)).warnings == ()
+    parts[which] = parts[which][:-50] + b"\xff\xd9"
+    assert read(tiff_of_jpegs(parts, **size)).warnings == (jpeg.ENDS_EARLY,)
 
 
 @pytest.mark.parametrize("tiled", [False, True], ids=["strips", "tiles"])

@@ -367,6 +367,26 @@ def test_an_unread_kind_is_told_in_words(tags: Tags, words: str) -> None:
     assert "kind" in line
 
 
+@pytest.mark.parametrize("samples", [PICTURE, DEEP], ids=["8-bit", "16-bit"])
+def test_a_tiff_that_does_not_say_which_end_is_white_is_refused(samples: NDArray[Any]) -> None:
+    """Pillow shows one of 8 bits inverted, and one of 16 not."""
+    tags = {256: WIDTH, 257: HEIGHT, 258: 8 * samples.itemsize, 259: 1, 277: 1, 273: DATA}
+    data = tiff_of(tags | {278: HEIGHT, 279: samples.nbytes}, samples.tobytes())
+    assert refusal(data).startswith("is a TIFF that does not say whether 0 is black or white")
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("scale", [1, 256, 257])
+def test_a_palette_of_8_or_16_bits_is_read(scale: int, order: str) -> None:
+    """As OpenCV's libtiff reads it."""
+    opencv = pytest.importorskip("cv2", reason="pip install 'edge-cxr[opencv]'")
+    colours = (np.arange(255, -1, -1) * scale).tolist() * 3
+    data = pages_of((PICTURE, {262: 3, 320: colours}), order=order)
+    shown = opencv.imdecode(np.frombuffer(data, np.uint8), opencv.IMREAD_GRAYSCALE)
+    assert (shown == 255 - PICTURE).all()
+    assert (read(data).pixels == shown).all()
+
+
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
 def test_strips_beyond_the_file_are_counted(compression: str) -> None:
     """Pillow fills a missing strip of some compressions with black, and says nothing."""

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import struct
+import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -280,6 +281,23 @@ def test_a_zip_bomb_is_refused_without_unpacking_it(tmp_path: Path, name: str) -
     data = assemble(list(parts.items()))
     assert len(data) < len(WHOLE) + (1 << 20)
     refused(tmp_path, data, "unpacks to more than")
+
+
+@pytest.mark.parametrize("name", [archive.GOLDEN_ANSWERS, archive.LABELS, archive.SUMS])
+def test_a_text_that_would_take_much_memory_is_refused(tmp_path: Path, name: str) -> None:
+    """Two MiB of empty lists are 40 in memory, and sixteen 400."""
+    data = assemble(list((members() | {name: b"[],\n" * (1 << 19)}).items()))
+    refused(tmp_path, data, f"{name} in its ZIP unpacks to more than")
+
+
+def test_a_zip_of_members_without_end_is_refused_uncounted(tmp_path: Path) -> None:
+    entry = struct.pack("<4s4B4H3L5H2L", archive.ENTRY, *[20, 0] * 2, *[0] * 7, 1, *[0] * 6)
+    entries = (entry + b"a") * 100_000
+    place = len(WHOLE) + 30
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 65_535, 65_535, len(entries), place, 0)
+    started = time.process_time()
+    refused(tmp_path, WHOLE + bytes(30) + entries + end, "more than 24 members")
+    assert time.process_time() - started < 0.5
 
 
 def test_a_zip_that_lies_about_its_sizes_is_refused(tmp_path: Path) -> None:
