@@ -79,7 +79,7 @@ def read_joined(load: Load, path: Path, limit: int | None, requested: LabelSet |
         parts.append(part)
         tells, apart = found.tells_patients, entry.get("apart", False)
         further.append(Further(found.name, entry["origin"], apart, unlabelled, tells))
-    identity = json.dumps([[each.identity, len(each.table)] for each in parts])
+    identity = json.dumps([[each.identity, each.table["image"].tolist()] for each in parts])
     return replace(
         first,
         table=pd.concat([each.table for each in parts], ignore_index=True),
