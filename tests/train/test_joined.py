@@ -129,6 +129,19 @@ def test_a_patient_who_judges_does_not_train_elsewhere(
         load(tmp_path / "list.json")
 
 
+def test_a_patient_who_judges_does_not_train_under_a_padded_number(
+    tmp_path: Path, small_nih: Path
+) -> None:
+    table = load(small_nih).table
+    patient = f"{int(table[table['split'] == 'test']['patient'].iloc[0]):08d}"
+    own(tmp_path / "leak", ["x.png"])
+    (tmp_path / "leak" / "labels.csv").write_text(f"image,labels,patient\nx.png,Mass,{patient}\n")
+    stated = {"data": str(small_nih), "also": [{"path": "leak", "origin": "x"}]}
+    (tmp_path / "list.json").write_text(json.dumps(stated))
+    with pytest.raises(DatasetError, match=rf"leak: 1 of its patients.*such as {patient}"):
+        load(tmp_path / "list.json")
+
+
 def own(folder: Path, names: list[str]) -> Path:
     """A folder of pictures of nobody in particular, every other one with a mass."""
     rng = np.random.default_rng(len(names))
