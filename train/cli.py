@@ -83,6 +83,10 @@ TeacherOption = Annotated[
         help="A finished run, a model file, a file of scores, or torchxrayvision:NAME; repeatable."
     ),
 ]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(help="List of labels, a name a line, or TOML or JSON; default: the data's."),
+]
 TrainedOnOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -116,10 +120,7 @@ def fit(
     ] = None,
     teacher: TeacherOption = None,
     teacher_trained_on: TrainedOnOption = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="List of labels, a name a line, or TOML or JSON; default: the data's."),
-    ] = None,
+    labels: LabelsOption = None,
     source: FromOption = None,
     new_head: Annotated[
         bool, typer.Option("--new-head", help="With --from: begin the labels' channels anew.")
@@ -324,6 +325,7 @@ def few(
         Path | None,
         typer.Option(help="Report, on the same test images, of one from nothing on more images."),
     ] = None,
+    labels: LabelsOption = None,
     seed: SeedOption = 0,
     limit: LimitOption = None,
     cache: CacheOption = CACHE,
@@ -332,6 +334,7 @@ def few(
     from edge_app.evaluation.report import read
     from train.few import STARTS, lines
     from train.few import few as measure
+    from train.own_labels import read_labels
     from train.source_files import open_source
 
     starts = start or list(STARTS)
@@ -340,7 +343,8 @@ def few(
     opened = open_source(source)
     if "imagenet" in starts:
         require_imagenet(opened.recipe.network)
-    own = read_data(data, opened.recipe.side, cache, limit)
+    own_labels = read_labels(labels) if labels else None
+    own = read_data(data, opened.recipe.side, cache, limit, own_labels)
     judges = read_data(judged, opened.recipe.side, cache, limit, own.labels) if judged else own
     pool, test = own.split("train", "validation"), judges.split("test")
     bar = read(rival) if rival else None

@@ -106,9 +106,10 @@ def train(
     require_trainable(recipe, training, validation)
     training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
     facts = _training_facts(recipe, training, validation, teachers)
-    if started_from:
+    if source and started_from:
         facts["started_from"] = started_from
-        say(console, describe(started_from))
+        for line in (describe(started_from), *source.new_head(cached.labels)):
+            say(console, line)
     for line in joined.describe(facts.get("further", ())):
         say(console, line)
     _say_missing_auxiliary(recipe, training, console)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import keras
 
+from edge_app.evaluation.label_names import listed
 from train.cache import Cached
 from train.datasets.joined import SOURCE
 from train.errors import RunError
@@ -53,6 +54,16 @@ class Source:
         return replace(
             self, facts={**self.facts, "head": "kept" if same and not new_head else "new"}
         )
+
+    def new_head(self, labels: LabelSet) -> list[str]:
+        """A line where a run has other labels than this source, perhaps by mistake."""
+        if (self.labels.names, self.labels.head) == (labels.names, labels.head):
+            return []
+        theirs, ours = (f"{listed(each.names)} ({each.head})" for each in (self.labels, labels))
+        return [
+            f"{self.facts['name']} has the labels {theirs}, this run {ours}: their channels begin "
+            "anew; --labels FILE says which labels this run has"
+        ]
 
     def knows(self, cached: Cached) -> dict[str, Known]:
         """Whether it was trained on a data set's validation and test patients, by split.

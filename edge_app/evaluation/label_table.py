@@ -22,6 +22,7 @@ from edge_app.core.plain_text import plain
 from edge_app.evaluation.label_names import listed, plain_name
 from edge_app.evaluation.official_lists import decoded
 from edge_app.evaluation.report import DAMAGED, MAX_SCORES_BYTES, arrays_of
+from edge_app.evaluation.splits import NOBODY
 from edge_app.pipeline import parquet
 
 MAX_BYTES: Final = 32 << 20
@@ -51,9 +52,6 @@ ALSO: Final = {
 """Further headings, where none of the usual ones is there."""
 
 ABOUT: Final = ("age", "sex", "view")
-
-NOBODY: Final = frozenset(("", "nan", "NaN"))
-"""Values of the patient column that stand for a missing one."""
 
 YES: Final = frozenset(("1", "1.0", "true", "yes"))
 NO: Final = frozenset(("0", "0.0", "false", "no"))
@@ -348,7 +346,10 @@ def _rows(path: Path, lines: Lines, columns: dict[str, int], own: dict[str, int]
             raise DatasetError(f"{path}, line {line}: {written!r} names no image")
         values["image"] = str(PurePosixPath(written))
         if patient in NOBODY or not patient.isprintable():
-            raise DatasetError(f"{path}, line {line}: {written} has no patient: write one for each")
+            but = f", but {patient!r}" if patient else ""
+            raise DatasetError(
+                f"{path}, line {line}: {written} has no patient{but}: write one for each"
+            )
         if "findings" in values:
             yield Row(line, values, _joined(values["findings"]))
             continue

@@ -24,15 +24,17 @@ from numpy.typing import NDArray
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation.image_files import RELATIVE, ImageFiles
 from edge_app.evaluation.label_names import (
+    NORMAL_NAMES,
     channel_of,
     denied,
     encode,
     listed,
+    plain_name,
     require_just_one,
 )
 from edge_app.evaluation.label_table import Row, Table, read_table
 from edge_app.evaluation.official_lists import OfficialLists, read_lists
-from edge_app.evaluation.splits import SPLITS, Split, assign
+from edge_app.evaluation.splits import SPLITS, Split, alike, assign
 from edge_app.model.labels import Labels
 
 SPLIT_WORDS: Final[dict[str, Split]] = {
@@ -191,6 +193,7 @@ def load_table(
         has_test_list=lists.test is not None or ("test" in splits and table.tells("split")),
         notes=([] if table.tells("split") else lists.notes)
         + _without_files(left_out)
+        + (alike(row.patient for row in rows) if table.tells("patient") else [])
         + _set_aside(table, labels)
         + denied([image.targets for image in images], labels),
     )
@@ -264,7 +267,13 @@ def _set_aside(table: Table, labels: Labels) -> list[str]:
     others = [name for name in table.columns if channel_of(name, labels) is None]
     if not others:
         return []
-    return [f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"]
+    said = f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"
+    ill = {name for name in others if plain_name(name) not in NORMAL_NAMES}
+    bare = (set(row.present or ()) for row in table.rows)
+    count = sum(bool(names & ill) and names <= set(others) for names in bare)
+    if count and labels.normal is None:
+        said += f"; {count} images bear nothing but these, and count as normal"
+    return [said]
 
 
 def _targets(

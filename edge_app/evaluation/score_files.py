@@ -24,6 +24,7 @@ from edge_app.core.errors import ReportError
 from edge_app.core.files import PIECE, UnreadableError, read_bounded
 from edge_app.evaluation.label_names import channel_of, plain_name
 from edge_app.evaluation.report import DAMAGED, MAX_SCORES_BYTES, arrays_of
+from edge_app.evaluation.splits import NOBODY
 from edge_app.model.labels import Labels
 from edge_app.pipeline import parquet
 
@@ -372,7 +373,7 @@ def read_table(path: Path) -> Table:
             raise table.fail(f"{name} is there already, in {table.lines[seen[name]]}", row)
         seen[name] = row
     for row, name in enumerate(table.patients or ()):
-        if not name or not name.isprintable():
+        if name in NOBODY or not name.isprintable():
             raise table.fail(f"{table.images[row]} has no patient", row)
     if not table.images:
         raise table.fail("holds no image")

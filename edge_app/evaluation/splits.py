@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
+
+from edge_app.core.plain_text import plain
 
 Split = Literal["train", "validation", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
@@ -16,6 +20,36 @@ NO_PATIENTS: Final = (
     "the labels tell no patients: each image counts as one, so intervals are too narrow"
 )
 """Stands among the notes on a data set, wherever intervals are made from it."""
+
+NOBODY: Final = frozenset(("", "nan", "NaN", "NA", "N/A", "<NA>", "NaT", "None", "null", "NULL"))
+"""What programs write for a missing value, where a patient should stand."""
+
+NUMBER: Final = re.compile(r"0*(\d+)(\.0)?")
+
+
+def plain_patient(patient: str) -> str:
+    """A name without what tables that were put together change in it: the case of letters, zeros
+    before a number, and ``.0`` behind it."""
+    folded = unicodedata.normalize("NFKC", patient).casefold()
+    number = NUMBER.fullmatch(folded)
+    return number[1] if number else folded
+
+
+def alike(patients: Iterable[str]) -> list[str]:
+    """A line where names of several patients may be one patient's, who would then be in two splits.
+
+    Args:
+        patients: their names, in any order and number.
+    """
+    names: dict[str, set[str]] = {}
+    for patient in patients:
+        names.setdefault(plain_patient(patient), set()).add(patient)
+    several = [sorted(each) for each in names.values() if len(each) > 1]
+    if not several:
+        return []
+    first = " and ".join(plain(each) for each in several[0][:2])
+    more = f" ({len(several)} such patients)" if len(several) > 1 else ""
+    return [f"patients {first} count as two{more}: where they are one, write one name"]
 
 
 def split_by_patient(patients: Iterable[str], share: float, salt: str) -> set[str]:

@@ -13,11 +13,13 @@ import pytest
 from rich.console import Console
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
+from typer.testing import CliRunner
 
 from edge_app.model.labels import NORMAL, Label, Labels
 from train import few as study
 from train.augment import Augmentation
 from train.cache import Cached
+from train.cli import app
 from train.errors import DatasetError
 from train.few import drawn, few, lines, recipe_of
 from train.labels import LabelSet
@@ -110,6 +112,35 @@ def test_a_source_of_other_labels_is_not_judged_as_it_is(
     other = replace(source, labels=LabelSet(Labels(reversed(source.labels.labels))))
     found = few(own, judges, other, [60], ["nothing"], tmp_path, 0, QUIET)
     assert [(row["images"], row["start"]) for row in found["results"]] == [(60, "nothing")]
+
+
+def test_a_start_of_other_labels_is_told_with_what_to_do(source: Source) -> None:
+    """Else it seems to be worth nothing."""
+    assert source.new_head(source.labels) == []
+    other = source.labels._replace(head="exclusive")
+    (line,) = source.new_head(other)
+    assert "(independent), this run " in line
+    assert "(exclusive): their channels begin anew; --labels FILE says which" in line
+
+
+def test_a_list_of_labels_decides_what_is_drawn_and_judged(
+    tmp_path: Path, small_nih: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "labels.txt").write_text(
+        "\n".join(reversed(open_source(str(finished_run)).labels.names))
+    )
+    seen: list[tuple[str, ...]] = []
+
+    def measure(own: Cached, judges: Cached, *_: object) -> dict[str, object]:
+        seen.extend((own.labels.names, judges.labels.names))
+        return {"source": {"name": "tiny", "drawn_images": ""}, "results": []}
+
+    monkeypatch.setattr(study, "few", measure)
+    options = ["--images", "100", "--from", str(finished_run), "--start", "nothing"]
+    options += ["--labels", str(tmp_path / "labels.txt"), "--cache", str(tmp_path / "cache")]
+    done = CliRunner().invoke(app, ["few", str(small_nih), *options])
+    assert done.exit_code == 0, done.output
+    assert {names[0] for names in seen} == {"No Finding"}
 
 
 def test_exclusive_labels_are_ranked_as_in_a_report(judges: Cached) -> None:

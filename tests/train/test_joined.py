@@ -129,6 +129,19 @@ def test_a_patient_who_judges_does_not_train_elsewhere(
         load(tmp_path / "list.json")
 
 
+def test_a_patient_who_judges_does_not_train_under_a_padded_number(
+    tmp_path: Path, small_nih: Path
+) -> None:
+    table = load(small_nih).table
+    patient = f"{int(table[table['split'] == 'test']['patient'].iloc[0]):08d}"
+    own(tmp_path / "leak", ["x.png"])
+    (tmp_path / "leak" / "labels.csv").write_text(f"image,labels,patient\nx.png,Mass,{patient}\n")
+    stated = {"data": str(small_nih), "also": [{"path": "leak", "origin": "x"}]}
+    (tmp_path / "list.json").write_text(json.dumps(stated))
+    with pytest.raises(DatasetError, match=rf"leak: 1 of its patients.*such as {patient}"):
+        load(tmp_path / "list.json")
+
+
 def own(folder: Path, names: list[str]) -> Path:
     """A folder of pictures of nobody in particular, every other one with a mass."""
     rng = np.random.default_rng(len(names))
@@ -172,6 +185,30 @@ def test_a_file_that_judges_does_not_train_under_another_name(
     dataset = load(tmp_path / "list.json")
     with pytest.raises(DatasetError, match=r"1 further images .* such as copied/other\.png"):
         open_cache(dataset, InputSpec.square(28), tmp_path / "cache", QUIET)
+
+
+def test_other_test_images_of_a_further_data_set_leave_each_label_its_picture(
+    tmp_path: Path, small_nih: Path, make_nih: Callable[..., Path]
+) -> None:
+    names = [f"9{i}_0.png" for i in range(6)]
+    rows = [(name, "Mass", 900 + i) for i, name in enumerate(names)]
+    make_nih(tmp_path / "more", rows, test=names[:1], listed=names[1:])
+    entry = {"path": "more", "origin": "x", "apart": True}
+    (tmp_path / "list.json").write_text(json.dumps({"data": str(small_nih), "also": [entry]}))
+
+    def pictures() -> dict[str, bytes]:
+        dataset = load(tmp_path / "list.json")
+        found = open_cache(dataset, InputSpec.square(28), tmp_path / "cache", QUIET)[0]
+        at = zip(found.table["image"], found.rows, strict=True)
+        return {name: found.images[row].tobytes() for name, row in at}
+
+    before = pictures()
+    (tmp_path / "more" / "test_list.txt").write_text(names[3])
+    (tmp_path / "more" / "train_val_list.txt").write_text("\n".join(names[:3] + names[4:]))
+    after = pictures()
+    assert f"more/{names[0]}" in after.keys() - before.keys()
+    both = before.keys() & after.keys()
+    assert {name: before[name] for name in both} == {name: after[name] for name in both}
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.evaluation.label_names import channel_of, denied
-from edge_app.evaluation.label_table import NOBODY
 from edge_app.evaluation.labelled import drawn_splits
+from edge_app.evaluation.splits import NOBODY, alike
 from edge_app.model.labels import Labels
 from train.datasets.dataset import Dataset, Pixels, first_of_each_split, stamp_of
 from train.errors import DatasetError
@@ -82,7 +82,7 @@ def read_arrays(path: Path, limit: int | None, requested: LabelSet | None = None
         pixels=pixels,
         identity=f"{path.name} {stamp_of(path)} {limit}",
         problems=problems,
-        notes=notes + denied(kept, labels.labels),
+        notes=notes + alike(patients) * has_patients + denied(kept, labels.labels),
         labels=labels,
         tells_patients=has_patients,
         names_test=words is not None,

@@ -31,6 +31,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edge_app.evaluation.image_files import SUFFIXES
+from edge_app.evaluation.splits import plain_patient
 from train.datasets.dataset import UNLABELLED, Dataset, Further, Pixels
 from train.datasets.folder import read_files, stamps_of
 from train.errors import DatasetError
@@ -79,7 +80,7 @@ def read_joined(load: Load, path: Path, limit: int | None, requested: LabelSet |
         parts.append(part)
         tells, apart = found.tells_patients, entry.get("apart", False)
         further.append(Further(found.name, entry["origin"], apart, unlabelled, tells))
-    identity = json.dumps([[each.identity, len(each.table)] for each in parts])
+    identity = json.dumps([[each.identity, each.table["image"].tolist()] for each in parts])
     return replace(
         first,
         table=pd.concat([each.table for each in parts], ignore_index=True),
@@ -159,8 +160,8 @@ def _require_other_names(part: Dataset, first: Dataset, folder: Path) -> None:
 
 def _require_apart(more: Dataset, first: Dataset, folder: Path) -> None:
     """Refuse a data set with a patient, by name, who validates or tests in the first one."""
-    judges = first.table.loc[first.table["split"] != "train", "patient"]
-    shared = sorted(set(more.table["patient"]) & set(judges))
+    judges = set(map(plain_patient, first.table.loc[first.table["split"] != "train", "patient"]))
+    shared = sorted(each for each in set(more.table["patient"]) if plain_patient(each) in judges)
     if shared and not more.tells_patients:
         raise DatasetError(
             f"{folder}: {len(shared)} of its images are called as ones that validate or test the "

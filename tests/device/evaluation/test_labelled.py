@@ -83,7 +83,9 @@ def test_what_spreadsheets_write_is_understood(tmp_path: Path, text: str) -> Non
         ('image,labels\n"a\nb.png",Mass\n', r"line 3: 'a\\nb.png' names no image"),
         ("image,labels\na\0.png,Mass\n", "line 2"),
         ("image,labels,patient\na.png,Mass,\n", "line 2: a.png has no patient"),
-        ("image,labels,patient\na.png,Mass,nan\n", "line 2: a.png has no patient"),
+        ("image,labels,patient\na.png,Mass,nan\n", "line 2: a.png has no patient, but 'nan'"),
+        ("image,labels,patient\na.png,Mass,NA\n", "line 2: a.png has no patient, but 'NA'"),
+        ("image,labels,patient\na.png,Mass,None\n", "line 2: a.png has no patient, but 'None'"),
         ("image,labels\na.png,Mass\na.png,Edema\n", "lines 2 and 3: two lines disagree"),
         ('image,labels\na.png,"Mass\n', "is no CSV: unexpected end of data"),
         ("image,labels\na.png," + "x" * 200_000, "line 2: is no CSV: field larger"),
@@ -96,6 +98,30 @@ def test_a_fault_of_the_csv_is_one_line_with_its_place(
     with pytest.raises(DatasetError, match=words) as caught:
         load(folder_of(tmp_path, text), NIH)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("P17", "p17"), ("007", "7"), ("7.0", "7"), ("Mu\u0308ller", "M\u00fcller")]
+)
+def test_two_ways_to_write_a_patient_are_told(tmp_path: Path, one: str, other: str) -> None:
+    text = f"image,labels,patient\na.png,Mass,{one}\nb.png,Mass,{other}\n"
+    (note,) = load(folder_of(tmp_path, text), NIH).notes
+    assert f"{one} and {other}" in note or f"{other} and {one}" in note
+    assert "count as two: where they are one, write one name" in note
+
+
+def test_patients_of_other_names_are_not_doubted(tmp_path: Path) -> None:
+    text = "image,labels,patient\na.png,Mass,1-12\nb.png,Mass,11-2\nc.png,Mass,112\n"
+    assert load(folder_of(tmp_path, text, ("a.png", "b.png", "c.png")), NIH).notes == []
+
+
+def test_it_is_told_that_an_image_counts_as_normal_despite_another_finding(tmp_path: Path) -> None:
+    text = "image,Mass,Cavity,Normal\na.png,1,1,0\nb.png,0,1,0\nc.png,0,0,1\nd.png,0,0,0\n"
+    folder = folder_of(tmp_path, text, ("a.png", "b.png", "c.png", "d.png"))
+    (note,) = load(folder, Labels([Label("Mass")])).notes
+    assert "set aside: Cavity, Normal; 1 images bear nothing but these, and count as normal" in note
+    known = Labels([Label("Mass"), Label("Normal", NORMAL)])
+    assert not any("count as normal" in note for note in load(folder, known).notes)
 
 
 def test_what_is_missing_or_unlabelled_is_left_out_with_its_split(tmp_path: Path) -> None:

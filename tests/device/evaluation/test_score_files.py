@@ -140,6 +140,7 @@ def test_one_number_out_of_range_makes_no_logits_of_probabilities(tmp_path: Path
         ("image,X\na,0.1\n,0.2\n", "line 3: '' is no name"),
         ("image,X\na,0.1\n\x1b[31m,0.2\n", "is no name of an image"),
         ("image,patient,X\na,,0.2\n", "a has no patient"),
+        ("image,patient,X\na,NA,0.2\n", "a has no patient"),
         ("image,X\na,0.1\nb,\n", "line 3: X of b is '', no number"),
         ("image,X\na,0.1\nb,nan\n", "line 3: X of b is 'nan', no number"),
         ("image,X\na,0.1\nb,inf\n", "no number"),
