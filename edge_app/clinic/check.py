@@ -145,7 +145,7 @@ def cautions(settings: Settings) -> Iterator[str]:
             yield f"{name}: {why}"
 
 
-def _unclaimed(settings: Settings, seen: Looked) -> Iterator[str]:
+def _unclaimed(settings: Settings, seen: SpoolCheck) -> Iterator[str]:
     """One line for each receiver that results wait for, and that the settings do not have."""
     if settings.watch is None and WATCH in seen.receivers:
         yield "answers of the watch folder wait, and [watch] is missing: put it back"
