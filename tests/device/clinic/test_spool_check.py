@@ -27,7 +27,7 @@ import os, sys
 from pathlib import Path
 from edge_app.clinic.spool import Spool
 from edge_app.clinic.store import Store
-from tests.device.clinic.test_looked import fill
+from tests.device.clinic.test_spool_check import fill
 fill(Spool(Store(Path(sys.argv[1]))))
 os.kill(os.getpid(), 9)
 """
