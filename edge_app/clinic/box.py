@@ -119,6 +119,7 @@ class Box:
             self.spool.decides = decided_by(origin(classifier))
             self._answers = classifier.model.name
             results = Results(settings, self.store, classifier.labels)
+            self.spool.receivers = results.reports
             self._entrances = self._open_entrances()
             self._entrances += self._open_listeners(classifier, results)
         except BaseException:

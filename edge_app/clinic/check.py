@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from edge_app.backends.options import AUTO, BackendOptions
 from edge_app.clinic.places import not_mounted, unwritable
 from edge_app.clinic.remembered import gone, unmounted
 from edge_app.clinic.settings import (
@@ -194,6 +195,7 @@ def _existing(path: Path) -> Path:
 
 
 def _model(settings: Settings) -> Iterator[str]:
+    from edge_app.backends.choice import choose
     from edge_app.model.model_file import locate, read
     from edge_app.model.operating_points import chosen
     from edge_app.model.site import read as read_site
@@ -212,6 +214,12 @@ def _model(settings: Settings) -> Iterator[str]:
         chosen(model.manifest, settings.operating_point)
     except EdgeCxrError as error:
         yield f"operating_point: {error}"
+    # A running box may have the device to itself.
+    if settings.backend != AUTO and not in_use(settings.spool):
+        try:
+            choose(model, BackendOptions(settings.backend, workers=settings.workers))
+        except EdgeCxrError as error:
+            yield f"backend: {str(error).removeprefix('--backend ')}"
 
 
 def _ports(settings: Settings) -> Iterator[tuple[str, str, int]]:

@@ -133,12 +133,15 @@ class Spool:
         recent: images that were accepted and not yet taken, as far as there is room in memory.
         decides: see `decided_by`; an image that something else decided, and that is finished, is
             taken anew when it comes again. None: whatever decided an answer, it stands.
+        receivers: by entrance, who gets results; so is one taken that was finished before this
+            start, and whose results some of them have not had.
     """
 
     def __init__(self, store: Store, min_free: int = 0) -> None:
         self.store, self.min_free = store, min_free
         self.recent = RecentImages(room())
         self.decides: tuple[str | None, ...] | None = None
+        self.receivers: Mapping[str, Sequence[str]] = {}
         self._in_hand: set[int] = set()
         self._retries = Retries()
         self._last_before = int(store.value("SELECT coalesce(max(id), 0) FROM image"))
@@ -240,7 +243,7 @@ class Spool:
     def _held(self, offered: Offered) -> sqlite3.Row | None:
         """The row of these very bytes, if they are here."""
         rows = self.store.rows(
-            "SELECT id, sha256, file, bytes, finished, answer FROM image "
+            "SELECT id, entrance, identity, sha256, file, bytes, finished, answer FROM image "
             "WHERE entrance = ? AND identity = ?",
             *(offered.entrance, offered.identity),
         )
@@ -252,12 +255,21 @@ class Spool:
             return False
         if not (self.store.images / held["file"]).exists():
             return True
+        is_earlier = held["id"] <= self._last_before
+        if is_earlier and self._is_lacked(held):
+            return True
         answer = json.loads(held["answer"])
         if "error" in answer:
             # By other settings, or another version, one that was unreadable may be read.
-            is_earlier = held["id"] <= self._last_before
             return is_earlier or answer["error"].get("kind") in UNJUDGED
         return self.decides is not None and decided_by(answer) != self.decides
+
+    def _is_lacked(self, held: sqlite3.Row) -> bool:
+        """Whether somebody gets results now who has had none of this finished image."""
+        if held["identity"] == held["sha256"]:  # a picture, of which nothing is sent
+            return False
+        rows = self.store.rows("SELECT receiver FROM delivery WHERE image = ?", held["id"])
+        return not {*self.receivers.get(held["entrance"], ())} <= {row["receiver"] for row in rows}
 
     def require_room(self, size: int) -> None:
         """Nothing, where so many bytes more can be accepted.

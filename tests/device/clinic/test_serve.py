@@ -263,6 +263,21 @@ def test_what_a_node_accepted_that_is_switched_off_since_is_still_reported(clini
         assert referenced(archive) == [uid]
 
 
+def test_an_image_sent_again_after_its_archive_was_added_is_reported(clinic: Clinic) -> None:
+    text, sent = clinic.box.settings.read_text(), clinic.write(1)
+    clinic.box.settings.write_text(text.replace("[[receiver]]", "results = []\n[[receiver]]"))
+    with running(clinic.box):
+        assert storescu(clinic.port, *sent).returncode == 0
+        clinic.box.wait_for("answered")
+    clinic.box.settings.write_text(text)
+    with clinic.orthanc() as archive, running(clinic.box):
+        assert storescu(clinic.port, *sent).returncode == 0
+        clinic.box.wait_for("received", 2)
+        assert " verdict=known " not in clinic.box.log()
+        clinic.box.wait_for("delivered")
+        assert len(referenced(archive)) == 1
+
+
 def test_an_archive_that_is_down_gets_everything_later_and_once(clinic: Clinic) -> None:
     sent = clinic.write(5)
     with running(clinic.box):

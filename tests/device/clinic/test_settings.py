@@ -251,6 +251,22 @@ def test_check_finds_what_this_machine_lacks(tmp_path: Path) -> None:
         assert words in found
 
 
+def test_check_finds_a_backend_with_which_the_box_does_not_start(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("highdicom", reason="the clinic extra is not installed")
+    file = tmp_path / "box.toml"
+    for backend, code in (("cpu", 0), ("gpu", 2)):
+        port = free_port()
+        file.write_text(
+            f'spool = "s"\nmodel = "cxr-cnn28"\nbackend = "{backend}"\nleast_free_mb = 0\n'
+            f"[node]\nport = {port}\n"
+        )
+        done = run("serve --check", file)
+        assert done.returncode == code, done.stderr
+    assert f"{file}: backend: gpu: there are auto, cpu, " in done.stderr
+    Store(tmp_path / "s").close()
+    assert run("serve", file).returncode == 2
+
+
 def test_check_finds_that_there_is_no_place_for_answers(tmp_path: Path) -> None:
     """Which nobody makes, since it may lie on a share."""
     (tmp_path / "in").mkdir()

@@ -439,6 +439,30 @@ def test_an_unreadable_one_is_taken_anew_when_it_comes_again_after_a_start(store
     assert second.accept(offered("1.1")) == (again.id, KNOWN)
 
 
+def test_one_whose_results_a_new_receiver_lacks_is_taken_anew_when_it_comes_again(
+    store: Store,
+) -> None:
+    first, deliveries = Spool(store), Deliveries(store)
+    picture = offered(hashlib.sha256(b"pixels").hexdigest(), entrance="page")
+    for each in (offered("1.1"), picture):
+        first.accept(each)
+        first.answer(taken(first), "{}")
+    first.receivers = {"node": ("archive",)}
+    assert first.accept(offered("1.1")).verdict == KNOWN, "receivers are those of the start"
+    second = Spool(store)
+    second.receivers = {"node": ("archive",), "page": ("archive",)}
+    assert second.accept(offered("1.1")).verdict == NEW
+    assert second.accept(picture).verdict == KNOWN, "nothing is sent of it"
+    second.answer(taken(second), "{}", [REPORT])
+    (delivery,) = deliveries.due("archive")
+    deliveries.delivered(delivery)
+    third = Spool(store)
+    third.receivers = second.receivers
+    assert third.accept(offered("1.1")).verdict == KNOWN
+    third.receivers = {"node": ("archive", "another")}
+    assert third.accept(offered("1.1")).verdict == NEW
+
+
 def test_who_waits_gets_one_that_was_put_off_as_soon_as_somebody_wants_it(spool: Spool) -> None:
     number = spool.accept(offered("1.1")).id
     for _ in range(9):  # until its pause is longer than this test waits
