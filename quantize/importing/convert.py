@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_app.model.model_file import MAX_FILE_BYTES
 from edge_app.model.preprocess import InputSpec
 from quantize.calibration import operators
+from quantize.child_process import doing
 from quantize.convert import to_float32
 from quantize.errors import ConversionError
 from quantize.importing.levels import on_gray_levels
@@ -26,7 +27,6 @@ from quantize.package import tensors
 from quantize.repairs.fold import fold
 from quantize.repairs.registry import SHIPPED, as_input, scaled
 from quantize.repairs.registry import rounded as rounded_weights
-from quantize.child_process import doing
 
 LARGEST: Final = MAX_FILE_BYTES - (1 << 22)
 """Bytes of a network that a model file holds, with room for the rest."""

@@ -28,6 +28,7 @@ from edge_app.images.phantom import synthetic_radiograph
 from edge_app.model.labels import Labels
 from edge_app.model.model_file import MAX_FILE_BYTES, ModelFile, assemble
 from edge_app.model.preprocess import InputSpec, resize
+from quantize.child_process import doing
 from quantize.convert import CALIBRATION_IMAGES, calibration_rows
 from quantize.errors import ConversionError
 from quantize.importing.card import CARD, import_card
@@ -61,7 +62,6 @@ from quantize.package import (
     with_evidence,
 )
 from quantize.repairs.registry import SHIPPED
-from quantize.child_process import doing
 from train.backend import versions
 from train.cache import Cached
 from train.calibrate import DEFAULT_POINT
