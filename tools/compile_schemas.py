@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import re
 import string
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,10 @@ SCHEMAS: Final = tuple(
         "model/site.schema.json",
         "performance/benchmark.schema.json",
     )
+)
+
+NUMBER: Final = re.compile(
+    r"isinstance\((\w+), \(int, float\)\) and \(not isinstance\(\1, bool\)\)"
 )
 
 HEADER: Final = '''\
@@ -44,7 +49,7 @@ class _Lean(ast.NodeTransformer):
 
     It removes exceptions that carry half the schema, and Decimal. It formats the place of a value
     by an f-string instead of passing hundreds of variables. And 14.0 is no integer, because it
-    could not count or slice.
+    could not count or slice. `_straight` then removes what is certain.
     """
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
@@ -59,6 +64,11 @@ class _Lean(ast.NodeTransformer):
             node.keywords = []
         if isinstance(node.func, ast.Attribute) and node.func.attr == "format":
             return _f_string(ast.literal_eval(node.func.value))
+        return self.generic_visit(node)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        if isinstance(node.left, ast.Constant) and node.left.value == "":
+            return self.visit(node.right)  # type: ignore[no-any-return]
         return self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
@@ -93,6 +103,38 @@ def _f_string(template: str) -> ast.JoinedStr:
     return ast.JoinedStr(parts)
 
 
+def _straight(statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Statements without the conditions that are certain, since all else was refused before."""
+    refused, certain, found = set[str](), set[str](), list[ast.stmt]()
+    for each in statements:
+        if isinstance(each, ast.Assign) and _is_certain(ast.unparse(each.value), refused):
+            certain.add(ast.unparse(each.targets[0]))
+            continue
+        for nested in ("body", "orelse"):
+            if hasattr(each, nested):
+                setattr(each, nested, _straight(getattr(each, nested)))
+        if isinstance(each, ast.If):
+            test = ast.unparse(each.test)
+            if test in certain or _is_certain(test, refused):
+                found += each.body
+                continue
+            if isinstance(each.body[0], ast.Raise):
+                refused.add(test)
+        found.append(each)
+    return found
+
+
+def _is_certain(condition: str, refused: set[str]) -> bool:
+    if number := NUMBER.fullmatch(condition):
+        kinds = ("int", "(int, float)")
+        tests = {
+            f"not isinstance({number[1]}, {k}) or isinstance({number[1]}, bool)" for k in kinds
+        }
+    else:
+        tests = {f"not {condition}"}
+    return not tests.isdisjoint(refused)
+
+
 def check_of(schema: Path) -> Path:
     """The path of the module that is generated from a schema."""
     return schema.with_name(schema.name.replace(".schema.json", "_check_generated.py"))
@@ -103,7 +145,9 @@ def compiled(name: str, schema: bytes) -> str:
     import fastjsonschema
 
     tree = ast.parse(fastjsonschema.compile_to_code(json.loads(schema)))
-    lean = ast.unparse(ast.fix_missing_locations(_Lean().visit(tree)))
+    _Lean().visit(tree)
+    tree.body = _straight(tree.body)
+    lean = ast.unparse(ast.fix_missing_locations(tree))
     digest = hashlib.sha256(schema).hexdigest()
     return HEADER.format(name=name, digest=digest) + lean + "\n"
 

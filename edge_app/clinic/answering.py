@@ -1,6 +1,6 @@
 """The worker pool: images out of the spool, through the pipeline, their answers back into it.
 
-An image in whose hand this process died before is answered apart, and nobody waits for it.
+An image at which this process died before is answered in quarantine, and nobody waits for it.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from edge_app.images.read import Decoder
 
 IDLE: Final = 5.0
-"""Seconds between two looks at what there is, where nobody says that there is something."""
+"""Seconds between two looks at the spool where nothing is notified."""
 
 LONGEST_REST: Final = 10.0
-"""Seconds at most between two images that are tried again, where one after the other wants
-something: each has a longer pause of its own."""
+"""Seconds at most between two retried images while one after the other lacks something: each also
+has a longer pause of its own."""
 
 SHARE_OF_OTHERS: Final = 9
-"""Times what a try took that has failed for want of something: so long nobody is tried again. What
-the system kills when it is out of memory may have taken many seconds of what others wait for."""
+"""After a try that failed because the machine lacked something, no other retry begins for so many
+times as long as it took: a process that is killed for memory may have delayed others."""
 
 
 class Worker(threading.Thread):
@@ -100,7 +100,7 @@ class Worker(threading.Thread):
         self._quarantine.close()
 
     def _recover(self, error: EdgeCxrError) -> None:
-        """No fault of the image: it waits, and so does this worker."""
+        """After an error that is not the image's fault: it waits, and so does this worker."""
         self._failures += 1
         pause = pause_after(self._failures, LONGEST_PAUSE)
         self.events.tell("answering-stalled", why=str(error), pause=pause)
@@ -115,7 +115,7 @@ class Worker(threading.Thread):
             self.events.tell("answering-stalled", why=str(another))
 
     def _suspect(self, why: str) -> None:
-        """Perhaps the image's fault: others go first, and then it is tried alone."""
+        """After an error that may be the image's fault: others go first, then it is tried alone."""
         image, self._in_hand = self._in_hand, None
         self.events.tell("answering-failed", why=why, number=image.id if image else None)
         try:

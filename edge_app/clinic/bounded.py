@@ -83,11 +83,11 @@ NO_ROOM: Final = "the messages of all peers take too much memory"
 UNENDED: Final = "a PDU is longer than allowed, or does not come to its end"
 SILENT: Final = "it says nothing"
 ENDED: Final = "others wait, and it says nothing"
-"""Why an association is aborted, or comes to no good end."""
+"""Reasons for which an association is aborted, or ends early."""
 
 
 class Bounds:
-    """What one node holds at most.
+    """The most that one node holds.
 
     Args:
         message: bytes of a message.
@@ -114,7 +114,7 @@ class Bounds:
         self._lock = threading.Lock()
 
     def count(self, provider: BoundedMessages) -> None:
-        """Count what another one holds."""
+        """Count what a further association holds."""
         with self._lock:
             self._providers.add(provider)
 

@@ -1,4 +1,4 @@
-"""C-STORE of what is encoded already, over an association that waits for what there is to do.
+"""C-STORE of encoded data sets, over an association that sleeps until there is something to do.
 
 pynetdicom parses and encodes a data set anew to send it, takes any answer for the one to what was
 sent last, and looks a thousand times a second whether its peer wants something.
@@ -40,7 +40,7 @@ class WaitingMessages(DIMSEServiceProvider):
         self._number = 0
 
     def next_number(self) -> int:
-        """A message's number, which no other one of the last has."""
+        """A message's number, which no recent message has."""
         self._number = (self._number + 1) % MESSAGE_NUMBERS
         return self._number
 
@@ -60,7 +60,7 @@ def is_open(association: Any) -> bool:
 
 
 def pause(association: Any) -> None:
-    """Have its own thread take nothing of what comes.
+    """Stop the association's own thread from taking what arrives.
 
     Raises:
         RuntimeError: that thread has failed.

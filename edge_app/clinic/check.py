@@ -40,7 +40,7 @@ EXTRA_OF_METRICS: Final = ("starlette", "uvicorn", "prometheus_client")
 
 
 class Finding(NamedTuple):
-    """What is found of a settings file and this machine.
+    """The result of a check of a settings file and this machine.
 
     Attributes:
         faults: one line each, with the file's name.
@@ -83,7 +83,7 @@ def _nothing_wrong(settings: Settings, but_cautions: bool) -> str:
 
 
 def _looked_at(spool: Path) -> SpoolCheck:
-    """See `check_spool`; nothing is wrong with one that is not there yet."""
+    """See `check_spool`; a spool that does not exist yet has no faults."""
     return check_spool(spool) if spool.is_dir() and is_there(spool) else SpoolCheck((), True)
 
 
@@ -93,7 +93,7 @@ def _is_hidden(spool: Path) -> bool:
 
 
 def running(settings: Settings) -> str | None:
-    """That the box runs, where it does; what listens at its ports is then most likely itself."""
+    """A remark that the box runs, if it does: it is most likely what listens at its ports."""
     if not in_use(settings.spool):
         return None
     listening = [
@@ -106,7 +106,7 @@ def running(settings: Settings) -> str | None:
 
 
 def faults(settings: Settings, seen: SpoolCheck | None = None) -> Iterator[str]:
-    """One line for each thing that would keep the box from its work; none if all is well.
+    """One line for each fault that would keep the box from its work.
 
     Args:
         seen: of its spool; it is looked at now if None.
@@ -190,7 +190,7 @@ def _spool(settings: Settings, seen: SpoolCheck | None) -> Iterator[str]:
 
 
 def _existing(path: Path) -> Path:
-    """The path, or the folder above it that is there."""
+    """The path, or the nearest folder above it that exists."""
     return next(each for each in (path, *path.parents) if each.exists())
 
 
@@ -223,7 +223,7 @@ def _model(settings: Settings) -> Iterator[str]:
 
 
 def _ports(settings: Settings) -> Iterator[tuple[str, str, int]]:
-    """Table, address and port of all that listens."""
+    """Table, address and port of everything that listens."""
     if settings.node:
         yield "node", settings.node.host, settings.node.port
     if settings.page:

@@ -55,7 +55,7 @@ class Carrier(Protocol):
         """
 
     def rest(self) -> None:
-        """There is nothing to deliver for now."""
+        """Called while there is nothing to deliver."""
 
 
 def pause_after(failures: int, longest: float) -> float:
@@ -101,7 +101,7 @@ class Courier(threading.Thread):
         self.carrier.rest()
 
     def _next(self) -> list[Delivery]:
-        """What to deliver now; waits a while for it."""
+        """The next deliveries; waits a while for them."""
         store = self.deliveries.store
         with store.changed:
             now = time.monotonic()
@@ -118,7 +118,7 @@ class Courier(threading.Thread):
         return due
 
     def _bring(self, delivery: Delivery) -> bool:
-        """Bring one; whether others of this receiver may be tried at once."""
+        """Deliver one; returns whether others of this receiver may be tried at once."""
         facts = {"receiver": self.carrier.name, "image": self.events.digest(delivery.identity)}
         try:
             said = self._said(delivery)

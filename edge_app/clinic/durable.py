@@ -1,4 +1,4 @@
-"""Bytes on the medium before anybody is told so."""
+"""Writing files so that they survive a power cut."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def forget(path: Path) -> None:
-    """Have the system keep no copy of a synced file in memory.
+    """Let the system drop its copy of a synced file from memory.
 
     What comes next is then written to the same memory, which is in the caches still, and what else
     the system has in memory stays there.
@@ -111,7 +111,7 @@ def adopt(path: Path, target: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the folder's entries on the medium.
+    """Put the folder's entries on the medium.
 
     Raises:
         OSError: they may not be there; not where the file system has no way to do it.

@@ -1,4 +1,4 @@
-"""What happened, as one line an event, and an audit log of who sent and who got what.
+"""Events, one line each, and an audit log of who sent and who got what.
 
 Nothing in them says who a patient is: identifiers and file names appear as digests under the
 spool's own salt, so that two lines of one image can be tied together, and nobody outside can tell
@@ -27,7 +27,7 @@ AUDIT_BYTES: Final = 16 << 20
 """Bytes of an audit log; a full one is renamed to ``.1``, in the place of the one before."""
 
 LONGEST: Final = 300
-"""Characters of a value: what peers say of themselves is theirs."""
+"""Characters of a value, at most: peers choose what they say of themselves."""
 
 TROUBLE: Final = frozenset(
     (
@@ -37,7 +37,7 @@ TROUBLE: Final = frozenset(
         *("housekeeping-failed", "thread-failed", "request-failed", "sign-in-refused"),
     )
 )
-"""Events that somebody should look at."""
+"""Events that a person should look at."""
 
 REMEMBERED: Final = 20
 
@@ -46,7 +46,7 @@ Hearer = Callable[[str, Mapping[str, Value]], None]
 
 
 class PastEvent(NamedTuple):
-    """An event that was told, at a time in seconds since 1970."""
+    """A logged event, with its time in seconds since 1970."""
 
     time: float
     event: str

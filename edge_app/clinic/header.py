@@ -1,4 +1,4 @@
-"""Whose image it is and of which study: what a result needs to lie beside it in the archive.
+"""An image's patient and study: what a result needs to be filed with it in the archive.
 
 The elements are those of the Patient, General Study and SOP Common modules (DICOM PS3.3 C.7.1.1,
 C.7.2.1, C.12.1). The peer that sent them may be an enemy: what is not wanted is passed over, how
@@ -79,7 +79,7 @@ class HeaderError(Exception):
 
 
 class Instance(NamedTuple):
-    """What makes an object itself, see `IDENTIFIERS`."""
+    """What identifies an object, see `IDENTIFIERS`."""
 
     sop_class: str
     sop_instance: str
@@ -88,7 +88,7 @@ class Instance(NamedTuple):
 
 
 class _Meter:
-    """Counts the short reads that each element costs."""
+    """Counts short reads; each element costs some."""
 
     reads = 0
 
@@ -105,7 +105,7 @@ class _MeteredBytes(BytesIO, _Meter):
 
 
 class _MeteredPieces(BytesIO, _Meter):
-    """Puts together no more of its pieces than is read."""
+    """A file of pieces that joins no more of them than is read."""
 
     def __init__(self, pieces: Pieces) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""An accepted image as it came, or not at all.
+"""An accepted image's file: its bytes as they arrived, or an error.
 
 A disk may fail between an image's arrival and its answer, and somebody may be at it. So the bytes
 that are answered, drawn or reported are those whose digest is the one that was kept when they came.
@@ -21,10 +21,10 @@ GONE: Final = "its file is gone from the spool: send it again"
 CHANGED: Final = "has changed on the disk since it arrived: look at the disk, and send it again"
 
 LOST: Final = "lost"
-"""The kind of an answer that says so."""
+"""The kind of an answer about a lost image."""
 
 UNJUDGED: Final = (LOST, MachineError.kind)
-"""Kinds of answers that are of the box alone: the image is taken anew when it comes again."""
+"""Kinds of answers that are the box's fault: the image is taken anew when it comes again."""
 
 HEADER_ROOM: Final = 1 << 20
 """Bytes of a file that the box itself has put beside the data set, and more."""
@@ -39,7 +39,7 @@ zeros."""
 
 
 class LostError(ImageError):
-    """An accepted image is not in the spool any more, or is not what came."""
+    """An accepted image is gone from the spool, or is not what arrived."""
 
     kind = LOST
 
@@ -86,7 +86,7 @@ def read_unchecked(path: Path, limits: Limits) -> bytes:
 
 
 def require_same(data: bytes, entrance: str, sha256: str) -> None:
-    """Nothing, where these bytes are what came.
+    """Raise an error unless these bytes are what arrived.
 
     Raises:
         LostError: they are others.
@@ -96,7 +96,7 @@ def require_same(data: bytes, entrance: str, sha256: str) -> None:
 
 
 def preamble(meta: bytes) -> bytes:
-    """What a file of the node begins with: then its file meta information is tied to it, too.
+    """The preamble of a file from the node, which ties its file meta information to it.
 
     Args:
         meta: that information; the data set has a digest of its own.
@@ -105,7 +105,7 @@ def preamble(meta: bytes) -> bytes:
 
 
 def digest_of(data: bytes, entrance: str) -> str | None:
-    """What is kept of an image when it comes: of one of the node the digest of its data set.
+    """The digest that is kept of an image when it arrives; from the node, of its data set.
 
     Its file meta information is the box's own, and begins with its length (PS3.10 7.1).
 

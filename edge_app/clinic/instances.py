@@ -1,7 +1,7 @@
 """SOP Instance UIDs of images of the watch folder that an older box took without looking for one.
 
-Without it such an image is compared with no other: another one of the same UID with other bytes
-would be told to nobody.
+Without a UID such an image is compared with no other, and another image of the same UID with other
+bytes would go unnoticed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ AT_ONCE: Final = 50
 
 
 def look_up(store: Store, seconds: float) -> bool:
-    """Look into the files, the latest first, for so long at most; the rest is for the next call.
+    """Read UIDs from the files, the latest first, for a limited time; the next call goes on.
 
     Returns:
         Whether nothing is left.
@@ -44,7 +44,7 @@ def look_up(store: Store, seconds: float) -> bool:
 
 
 def _enter(store: Store, row: sqlite3.Row) -> None:
-    """Keep an image's UID, empty where it has none, and what it says of others of the same."""
+    """Keep an image's UID, empty where it has none, and mark images of the same UID that differ."""
     uid = _instance_in(store, row) or ""
     differing: dict[int, bool] = {}
     while True:

@@ -1,4 +1,4 @@
-"""Answers into the spool, with the documents that are made of them, and told."""
+"""Keeping answers in the spool, with the documents made of them, and logging them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Keeper:
-    """Keeps what was answered. Threads share it.
+    """Keeps answers. Threads share it.
 
     Args:
         spool: where answers go.
@@ -92,7 +92,7 @@ class Keeper:
         )
 
     def keep_lost(self, image: Image, error: LostError, began: float) -> None:
-        """Answer that the spool has not kept an image: nothing that it has is tied to a study."""
+        """Answer that the spool lost an image: what is left of it belongs to no study."""
         self.events.tell("image-lost", why=str(error), number=image.id)
         self.keep(image, self.refused(image, error), None, began)
 

@@ -19,7 +19,7 @@ from typing import Any, Final, NamedTuple
 from edge_app.clinic.faults import in_words
 
 PLACES: Final = 256
-"""Connections that wait; one more, and the one that waits longest is sent away."""
+"""Connections that may wait; with one more, the one that has waited longest is closed."""
 
 PATIENCE: Final = 10.0
 """Seconds from a connection to its complete request."""
@@ -77,14 +77,14 @@ class Lobby(threading.Thread):
         self._stopping = False
 
     def enter(self, connection: socket.socket, address: Address) -> None:
-        """Have a connection wait."""
+        """Let a connection wait."""
         connection.setblocking(False)
         with self._lock:
             self._entered.append(_Guest(connection, address, time.monotonic()))
         self._wake()
 
     def stop(self) -> None:
-        """Send all away, and end."""
+        """Close all connections, and end."""
         self._stopping = True
         self._wake()
 

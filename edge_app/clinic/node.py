@@ -106,7 +106,7 @@ class DicomNode:
         self._thread = threading.Thread(target=self._server.serve_forever, name="node", daemon=True)
 
     def start(self) -> None:
-        """Let associations in."""
+        """Accept associations."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -121,7 +121,7 @@ class DicomNode:
             association.abort()
 
     def _requested(self, event: Event) -> None:
-        """Reject who is not on the list, before anything else of the request counts."""
+        """Reject a peer that is not on the list, before anything else of its request counts."""
         requestor = event.assoc.requestor
         try:
             title = str(requestor.primitive.calling_ae_title).strip()
@@ -149,13 +149,13 @@ class DicomNode:
         self._tell("rejected", event.assoc, why)
 
     def _sent(self, event: Event) -> None:
-        """Of all that is sent to peers: tell of an association that is aborted from here."""
+        """Of all that is sent to peers, log an A-ABORT from here."""
         if event.data[0] == A_ABORT:
             event.assoc.dul.informed = True
             self._broken(event.assoc, event.assoc.dul.why_aborted())
 
     def _broken(self, association: Association, why: str) -> None:
-        """Tell of an association that comes to no good end, but for those of the box's own end."""
+        """Log an association that ends early, unless the box itself ends."""
         if not self._stopping:
             self._tell("aborted", association, why)
 
@@ -164,7 +164,7 @@ class DicomNode:
         self.events.audit("rejected", host=str(address[0]), why=why)
 
     def _tell(self, what: str, association: Association, why: str) -> None:
-        """Tell of an association that comes to nothing."""
+        """Log an association that is never established."""
         requestor = association.requestor
         title = getattr(requestor.primitive, "calling_ae_title", None)
         peer = line(title, 16).strip() if title else ""

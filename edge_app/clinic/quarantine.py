@@ -69,7 +69,7 @@ class Quarantine:
         self._tries: Counter[int] = Counter()
 
     def submit(self, image: Image) -> None:
-        """Have an image answered, after those before it."""
+        """Answer an image, after those before it."""
         try:
             self._thread.submit(int)  # has the thread begin, if it has not
         except RuntimeError as error:  # it cannot: else the image would be in nobody's hand
@@ -78,7 +78,7 @@ class Quarantine:
         self._thread.submit(self._answer, image)
 
     def close(self) -> None:
-        """Wait for the one in hand; those behind it are left for the next start."""
+        """Wait for the image in hand; those behind it are left for the next start."""
         self._thread.shutdown(cancel_futures=True)
 
     def _answer(self, image: Image) -> None:
@@ -115,7 +115,7 @@ class Quarantine:
             self.keeper.keep(image, answer, whose, began)
 
     def _recover(self, image: Image, error: EdgeCxrError) -> None:
-        """No fault of the image, as far as is known: it waits to be tried apart again."""
+        """After an error that is not the image's fault: it waits to be tried here again."""
         self._failures += 1
         pause = pause_after(self._failures, LONGEST_PAUSE)
         self.events.tell("answering-stalled", why=str(error), pause=pause)
@@ -123,7 +123,7 @@ class Quarantine:
         self._postpone(image)
 
     def _suspect(self, image: Image, why: str) -> None:
-        """Perhaps the image's fault: others go first, and then it is tried again."""
+        """After an error that may be the image's fault: others go first, then it is tried again."""
         self.events.tell("answering-failed", why=why, number=image.id)
         self._stopping.wait(1)
         self._postpone(image)
@@ -188,7 +188,7 @@ class Quarantine:
         return [*line, "--max-pixels", str(settings.limits.max_pixels), STANDARD_INPUT]
 
     def _run(self, line: Sequence[str], data: bytes) -> tuple[int | None, bytes]:
-        """A process's exit code and what it prints; no code where it is ended with the box.
+        """A process's exit code and output; no code where it is ended with the box.
 
         Raises:
             TimeoutExpired: it was ended, too.

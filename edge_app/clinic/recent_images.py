@@ -1,4 +1,4 @@
-"""Images that have just come, still in memory: who answers one at once need not read its file.
+"""Images that have just arrived, still in memory: one answered at once is not read from disk.
 
 They are the very bytes that were digested when they came. A file that is gone from the disk, or
 was changed there since it was synced, shows it by its status, and its image is read as any other.
@@ -21,7 +21,7 @@ comes."""
 
 
 def room() -> int:
-    """Bytes of images that this machine may have in memory."""
+    """Bytes of images that this machine may hold in memory."""
     return min(memory() // SHARE, MAX_BYTES)
 
 
@@ -67,7 +67,7 @@ class RecentImages:
             return True
 
     def take(self, path: Path) -> Pieces | None:
-        """What is in a file, once; None where it is not kept, or is not what it was."""
+        """A file's content, once; None where it is not kept, or the file has changed."""
         with self._lock:
             found = self._kept.pop(path, None)
             if found is None:

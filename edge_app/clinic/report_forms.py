@@ -51,7 +51,7 @@ DIGEST_BYTES: Final = 32
 
 
 class Kind(NamedTuple):
-    """A kind of form: all that its images have in common.
+    """A kind of form: all that the images of its reports have in common.
 
     Attributes:
         model, model_sha256, parameters: the algorithm.
@@ -82,7 +82,7 @@ class Kind(NamedTuple):
 
 
 class FormBook:
-    """Forms of all kinds that were asked for.
+    """The forms, made when they are first needed.
 
     Args:
         folder: where they are kept; made if need be, but not the one above it.
@@ -237,5 +237,5 @@ def uid_value(value: str) -> bytes:
 
 
 def damaged() -> EdgeCxrError:
-    """What is raised where a form is not as it was made."""
+    """The error for a form that is not as it was made."""
     return EdgeCxrError("a kept form is damaged: remove the folder 'forms' of the spool")

@@ -54,7 +54,7 @@ class Clock:
         self._ahead = self._began - self._followed
 
     def follow(self) -> None:
-        """Have all that is finished be so by the clock as it is now.
+        """Move the times of all that is finished to the clock as it is now.
 
         Raises:
             SpoolError: the database fails.
@@ -90,7 +90,7 @@ def remove_finished(store: Store, before: float) -> int:
 
 
 def give_back(store: Store) -> None:
-    """Have the database's file shrink by the free pages that it need not keep."""
+    """Shrink the database's file by the free pages that it need not keep."""
     if store.value("PRAGMA auto_vacuum") != INCREMENTAL:
         return
     kept = SPARE // store.value("PRAGMA page_size")
@@ -165,7 +165,7 @@ def remove_going(store: Store) -> None:
 
 
 def _step(database: sqlite3.Connection, which: str, value: object) -> list[sqlite3.Row]:
-    """Some of the images, no more than are removed at once."""
+    """Some of the images, no more than are removed in one step."""
     question = (
         "SELECT id, file, (SELECT coalesce(sum(length(content)), 0) FROM document "
         f"WHERE image = image.id) AS bytes FROM image WHERE {which} LIMIT {AT_ONCE}"

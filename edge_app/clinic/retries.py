@@ -1,4 +1,4 @@
-"""Images that this machine lacked something for: when each is tried again, and when no more.
+"""Images that this machine lacked something for: when each is tried again, and how often.
 
 Kept in memory alone: another life of the box may have what this one lacks.
 """
@@ -49,7 +49,7 @@ class Retries:
         return None if tries >= MAX_TRIES and now - first >= MIN_SECONDS else pause
 
     def forget(self, number: int) -> None:
-        """Of an image that is answered."""
+        """Forget the tries of an image that is answered or gone."""
         self._retries.pop(number, None)
 
     def due(self, excluded: Container[int]) -> list[int]:

@@ -147,7 +147,7 @@ class Spool:
         self._last_before = int(store.value("SELECT coalesce(max(id), 0) FROM image"))
 
     def accept(self, offered: Offered) -> Receipt:
-        """Have an image on the medium, or say that it is there already.
+        """Put an image on the medium, or say that it is there already.
 
         Raises:
             SpoolFullError: there is no room for it now.
@@ -192,10 +192,10 @@ class Spool:
             raise
 
     def enter_again(self, offered: Offered, path: Path) -> Receipt:
-        """Have an image whose file is accepted, and whose row is gone; see `strays`.
+        """Enter an accepted image again, whose file is there and whose row is gone; see `strays`.
 
         Args:
-            path: of its file. Where these bytes are here without it, it is removed.
+            path: of its file, which is removed if another file already holds these bytes.
 
         Raises:
             SpoolError: the database fails, and the file stays.
@@ -213,7 +213,7 @@ class Spool:
             return self._known_by_now(offered)
 
     def _remove(self, path: Path) -> None:
-        """Have nothing of a file that is not accepted."""
+        """Forget a file that is not accepted, in memory and on the disk."""
         self.recent.take(path)
         with suppress(OSError):  # what stays is left to `strays`
             path.unlink(missing_ok=True)
@@ -234,14 +234,14 @@ class Spool:
         return self._known(held)
 
     def _is_whole(self, held: sqlite3.Row) -> bool:
-        """Whether a file has as many bytes as came."""
+        """Whether the image's file has as many bytes as arrived."""
         try:
             return (self.store.images / held["file"]).stat().st_size == held["bytes"]
         except OSError:
             return False
 
     def _held(self, offered: Offered) -> sqlite3.Row | None:
-        """The row of these very bytes, if they are here."""
+        """The row of an image with exactly these bytes, if there is one."""
         rows = self.store.rows(
             "SELECT id, entrance, identity, sha256, file, bytes, finished, answer FROM image "
             "WHERE entrance = ? AND identity = ?",
@@ -250,7 +250,7 @@ class Spool:
         return next((row for row in rows if row["sha256"] == offered.digest), None)
 
     def _is_outdated(self, held: sqlite3.Row) -> bool:
-        """Whether it is to be answered anew: something else decided it, or the box could not."""
+        """Whether to answer it anew: something else decided it, or the box could not answer it."""
         if held["finished"] is None:
             return False
         if not (self.store.images / held["file"]).exists():
@@ -272,7 +272,7 @@ class Spool:
         return not {*self.receivers.get(held["entrance"], ())} <= {row["receiver"] for row in rows}
 
     def require_room(self, size: int) -> None:
-        """Nothing, where so many bytes more can be accepted.
+        """Raise an error unless so many more bytes can be accepted.
 
         Raises:
             SpoolFullError: less than `min_free` would be left.
@@ -326,7 +326,7 @@ class Spool:
         return Receipt(int(entered.lastrowid or 0), DIFFERS if differs else NEW)
 
     def _others(self, offered: Offered, outdated: sqlite3.Row | None) -> list[sqlite3.Row]:
-        """Rows of other images of a SOP Instance UID, whichever way they came."""
+        """Rows of other images with the same SOP Instance UID, from any entrance."""
         return self.store.rows(
             "SELECT id, entrance, sha256, file FROM image WHERE instance = ? AND id IS NOT ?",
             *(offered.uid, outdated["id"] if outdated else None),
@@ -340,7 +340,7 @@ class Spool:
         path: Path,
         others: Sequence[sqlite3.Row],
     ) -> None:
-        """Note of each other image, by its number, whether it has other bytes."""
+        """Note for each other image, by its number, whether its bytes differ."""
         new = [row for row in others if row["id"] not in differing]
         # Known ones are not new; of the watch folder those of another name are.
         by_uid = offered.entrance in (NODE, PAGE)
@@ -353,7 +353,7 @@ class Spool:
             differing[row["id"]] = own is None or own != content
 
     def _let_go(self, database: sqlite3.Connection, outdated: sqlite3.Row) -> Path | None:
-        """Remove a finished image's row; the file that was its own."""
+        """Remove a finished image's row; returns the file that it named."""
         removed = database.execute(
             "DELETE FROM image WHERE id = ? AND finished IS NOT NULL", (outdated["id"],)
         )
@@ -376,8 +376,8 @@ class Spool:
         Args:
             wait: seconds to wait for one at most.
             again: whether one that was put off may be it.
-            stopped: whether to take nothing any more, nor wait; asked with the lock of
-                `Store.changed`, so that who makes it so and notifies then is not missed.
+            stopped: whether to take and wait for nothing any more; called with the lock of
+                `Store.changed`, so that no notification is missed.
 
         Raises:
             SpoolError: the database fails.
@@ -399,7 +399,7 @@ class Spool:
         )
 
     def renewed(self, image: Image) -> Image:
-        """An image in hand, with what others of its identity that came meanwhile say of it."""
+        """An image in hand, with `differs` as it is now, after others of its UID."""
         rows = self.store.rows("SELECT differs FROM image WHERE id = ?", image.id)
         return image._replace(differs=any(row["differs"] for row in rows))
 
@@ -416,13 +416,13 @@ class Spool:
         return next((row for row in rows if self._is_free(row)), None)
 
     def _is_free(self, row: sqlite3.Row) -> bool:
-        """Whether nobody has it, and it is not put off; somebody may want it all the same."""
+        """Whether nobody has it, and it is not put off, unless somebody asked for it."""
         return row["id"] not in self._in_hand and (
             row["urgent"] > 0 or row["id"] not in self._retries
         )
 
     def postpone(self, image: Image) -> None:
-        """Have others answered before it; that it was begun is not forgotten."""
+        """Let others be answered before it; that it was begun stays counted."""
         with self.store.changed:
             self._in_hand.discard(image.id)
             with self.store.transaction(synced=False) as database:
@@ -430,7 +430,7 @@ class Spool:
             self.store.changed.notify_all()
 
     def give_back(self, image: Image) -> None:
-        """Have it answered by somebody else, or later: what failed was no fault of its own."""
+        """Let it be answered by another worker, or later: the failure was not the image's fault."""
         with self.store.changed:
             self._in_hand.discard(image.id)
             with self.store.transaction(synced=False) as database:
@@ -438,12 +438,12 @@ class Spool:
             self.store.changed.notify_all()
 
     def put_off(self, image: Image) -> float | None:
-        """Have an image tried again after a while: this machine lacks something for it now.
+        """Try an image again after a while: this machine lacks something for it now.
 
-        Others are answered meanwhile. This time it is not counted as begun.
+        Others are answered meanwhile. This try is not counted.
 
         Returns:
-            Seconds; None where it was tried often and long enough, and is still in hand.
+            Seconds until then; None after enough tries: then it is still in hand.
 
         Raises:
             SpoolError: the database fails, and it is still in hand.
@@ -469,7 +469,7 @@ class Spool:
         documents: Sequence[Document] = (),
         summary: Summary = UNTOLD,
     ) -> bool:
-        """Keep an image's answer, once, and have its documents delivered.
+        """Keep an image's answer, once, and its documents for delivery.
 
         A kill does not undo it. A power cut may, until the next `Store.sync`: then it waits to be
         answered again, and no receiver has got what is lost, see `Courier`.
@@ -480,11 +480,11 @@ class Spool:
             summary: what lists show of it.
 
         Returns:
-            Whether it is kept, or was answered or removed before. If not, another image of its UID
-            has come since (see `renewed`), which its documents do not say; it is still in hand.
+            Whether it is kept, or was answered or removed before. False if another image of its UID
+            has come since (see `renewed`), which the documents do not mention; it is still in hand.
 
         Raises:
-            SpoolError: it is not kept, and the image is still in the hand of who took it.
+            SpoolError: it is not kept, and the image is still in hand.
         """
         now = time.time()
         deliveries = [
@@ -517,7 +517,7 @@ class Spool:
         return True
 
     def hasten(self, number: int) -> bool:
-        """Have an image answered before all others, one that was put off as well; whether it still
+        """Let an image be answered before all others, even if it was put off; returns whether it
         waits."""
         with self.store.transaction() as database:
             done = database.execute(

@@ -1,4 +1,4 @@
-"""Whether a spool that is there is whole, by looking alone: nothing in it is changed."""
+"""Whether an existing spool is whole, by reading alone: nothing in it is changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OWN: Final = (DATABASE, LOG, SHARED, LOCK, IMAGES, FORMS)
 
 
 class SpoolCheck(NamedTuple):
-    """What was seen.
+    """The result of a check.
 
     Attributes:
         faults: one line each, with what to do.
@@ -42,7 +42,7 @@ class SpoolCheck(NamedTuple):
 
 
 def check_spool(spool: Path, seconds: float = SECONDS) -> SpoolCheck:
-    """Look at a spool, beside a running box or where there is none.
+    """Check a spool, while its box runs or not.
 
     Args:
         spool: its folder, which this user can see into.

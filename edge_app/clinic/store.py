@@ -1,4 +1,4 @@
-"""The folder that the spool is: its database, its files, and that one process alone has it.
+"""The spool's folder: its database, its files, and the lock that gives it to one process.
 
 SQLite writes a commit into the log beside the database (WAL) and syncs that log only before it
 copies from it (``synchronous = NORMAL``): a kill undoes no commit, a power cut may undo the last
@@ -124,7 +124,7 @@ class Store:
         self.reserve_log()
 
     def reserve_log(self) -> None:
-        """Have the disk keep room for the log.
+        """Reserve room on the disk for the log.
 
         So what waits can be answered, and what is finished be removed, where somebody else takes
         the disk's last byte. SQLite passes over what it has not written there.
@@ -162,7 +162,7 @@ class Store:
             return bytes(row["value"])
 
     def close(self) -> None:
-        """Let go of it; what is under way in other threads fails."""
+        """Close it; what is under way in other threads fails."""
         with self._syncing, self.changed:
             with suppress(sqlite3.Error):
                 self._connection.close()
@@ -196,7 +196,7 @@ class Store:
             self.sync()
 
     def sync(self) -> None:
-        """Have all that was done before on the medium.
+        """Put all that was done before on the medium.
 
         Raises:
             UnsyncedError: a power cut may undo some of it.

@@ -52,7 +52,7 @@ LONGEST_NAME: Final = 230
 """Bytes of a file's name: with what is put to it, it has to stay below the 255 of file systems."""
 
 LONGEST_ASIDE: Final = 255 - len(REASON)
-"""Bytes of a name to which that of the reason is put."""
+"""Bytes of a name that the reason's ending may follow."""
 
 AT_ONCE: Final = 500
 """Images that are asked for in one step."""
@@ -73,7 +73,7 @@ IN_PROGRESS: Final = (".part", ".partial", ".tmp", ".crdownload", ".filepart", "
 
 
 class _Look(NamedTuple):
-    """How a file looks; another one, or a changed one, looks otherwise."""
+    """A file's identity by its status; another file, or a changed one, has another."""
 
     size: int
     written: int
@@ -88,7 +88,7 @@ class _Look(NamedTuple):
         return cls(status.st_size, *times, status.st_ino, status.st_mode)
 
     def is_moved(self, other: _Look) -> bool:
-        """Whether it is the same one, wherever it is: a move is a change of another kind."""
+        """Whether it is the same file, wherever it is: a move changes something else."""
         return self._replace(changed=0) == other._replace(changed=0)
 
     def is_like(self, other: _Look) -> bool:
@@ -98,14 +98,14 @@ class _Look(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """How a file looked, and since when, by the monotonic clock."""
+    """A file's look, and since when, by the monotonic clock."""
 
     look: _Look
     since: float
 
 
 class _Taken(NamedTuple):
-    """How a file looked that is in the spool, and the number of its image there."""
+    """The look of a file that is in the spool, and its image's number there."""
 
     look: _Look
     image: int
@@ -184,9 +184,9 @@ class WatchFolder(threading.Thread):
         yield from sorted(done, key=lambda name: there[name].look.written)
 
     def _forget_finished(self) -> None:
-        """Take anew what is still here when its image is finished: that one was moved away.
+        """Forget finished images, so that a file that is still here is taken anew.
 
-        It is another one by now, where times tell too little of a change, or has come again.
+        It is another file by now, though its times do not show it, or it came again.
         """
         numbers = [taken.image for taken in self._taken.values()]
         unfinished: set[int] = set()
@@ -215,7 +215,7 @@ class WatchFolder(threading.Thread):
         return before if before and before.look == look else _Seen(look, now)
 
     def _take(self, name: str) -> None:
-        """Have a file in the spool, or put it aside; or leave it, where it changes meanwhile."""
+        """Put a file into the spool, or aside; leave it if it changes meanwhile."""
         path, look = self.watch.folder / name, self._seen[name].look
         data, reason = b"", None
         looks: list[_Look] = []  # of what was read, which its path may not lead to any more
@@ -454,7 +454,7 @@ def look_at(path: Path) -> _Look | None:
 
 
 class _Found(NamedTuple):
-    """What lies where an image was.
+    """What lies at an image's path now.
 
     Attributes:
         look: None where there is nothing.
@@ -467,7 +467,7 @@ class _Found(NamedTuple):
     fault: OSError | None = None
 
     def is_different(self, sha256: str) -> bool:
-        """Whether it is something else than the file of this digest."""
+        """Whether it is anything else than the file with this digest."""
         return self.look is not None and self.fault is None and self.sha256 != sha256
 
 
@@ -529,7 +529,7 @@ def move(path: Path, target: Path, found: _Found, sha256: str, max_bytes: int) -
 
 
 def replaced() -> OSError:
-    """What is raised where an image is another one by now: the next try has that seen."""
+    """The error for an image that was replaced meanwhile: the next try sees that."""
     return OSError(errno.EBUSY, "an image is replaced while it is moved")
 
 
@@ -559,19 +559,19 @@ def put_back(path: Path, place: Path) -> None:
 
 
 def suffixed(path: Path, part: str) -> Path:
-    """A path whose name differs by a part put to it, and leaves room for that of a reason."""
+    """A path with a part added to its name, which leaves room for the reason's ending."""
     ending = f"-{part}{path.suffix}"
     return path.with_name(shortened(path.stem, LONGEST_ASIDE - len(os.fsencode(ending))) + ending)
 
 
 def shortened(name: str, max_bytes: int) -> str:
-    """A name of so many bytes at most."""
+    """A name cut to this number of bytes."""
     data = os.fsencode(name)
     return name if len(data) <= max_bytes else data[:max_bytes].decode(errors="ignore")
 
 
 def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
-    """Move what is no image to a folder, with a file that says why.
+    """Move a file that is no image to a folder, with a file that says why.
 
     Args:
         look: of what is no image; another one stays.
@@ -601,12 +601,12 @@ def put_aside(path: Path, folder: Path, reason: str, look: _Look) -> bool:
 
 
 def write_reason(path: Path, reason: str) -> Path:
-    """Say beside a file why it was refused; where."""
+    """Write beside a file why it was refused; returns the path."""
     said = named(path, REASON)
     durable.replace(said, as_reason(reason))
     return said
 
 
 def as_reason(reason: str) -> bytes:
-    """What is in a file that says why another one was refused."""
+    """The content of a file that says why another one was refused."""
     return f"{reason}\n".encode()

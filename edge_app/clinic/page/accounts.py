@@ -1,4 +1,4 @@
-"""Who may come in: readers with passwords, machines with tokens, in one file that its owner reads.
+"""Accounts: readers with passwords, machines with tokens, in one file that only its owner reads.
 
 A line each: a name, ``password`` or ``token``, and what proves it. Passwords are kept as scrypt
 makes them (RFC 7914), at a strength that OWASP's Password Storage Cheat Sheet names (N = 2^14,
@@ -37,7 +37,7 @@ _ONE_AT_A_TIME: Final = threading.Lock()
 
 
 class Account(NamedTuple):
-    """Who may come in, how they prove who they are, and what is kept of that proof."""
+    """A name, how it is proven, and what is kept of that proof."""
 
     name: str
     kind: str
@@ -131,7 +131,7 @@ def set_token(path: Path, name: str) -> str:
 
 
 def forget(path: Path, name: str) -> bool:
-    """Let somebody in no more; whether they were let in before."""
+    """Remove an account; returns whether it existed."""
     known = Accounts(path).all()
     if name not in known:
         return False
@@ -164,7 +164,7 @@ NOBODY: Final = f"scrypt${COST}${BLOCK}${PARALLEL}${'00' * 16}${'00' * 32}"
 
 
 def _is_password(password: str, kept: str) -> bool:
-    """Whether it is, by the numbers that it was kept with."""
+    """Whether the password fits, with the costs that it was kept with."""
     try:
         _, cost, block, parallel, salt, made = kept.split("$")
         numbers = (int(cost), int(block), int(parallel))

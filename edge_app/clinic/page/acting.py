@@ -1,4 +1,4 @@
-"""What readers do: upload, have an image answered next, say what they see."""
+"""What readers do: upload, ask for an image to be answered next, say what they see."""
 
 from __future__ import annotations
 

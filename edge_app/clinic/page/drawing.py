@@ -1,6 +1,6 @@
 """Pictures for the page, decoded where the box decodes all others: in an isolated process.
 
-It is started when somebody looks, and ends when nobody does any more.
+The process starts with the first picture, and ends when none is asked for any more.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every request passes: is it for this box, from whom, and may they.
+"""Checks of every request: is it for this box, who sends it, and may they.
 
 - The ``Host`` header names this machine: a page elsewhere that has its own name resolve to this
   box's address (DNS rebinding) does not get in.

@@ -77,7 +77,7 @@ class Sessions:
         return session
 
     def end(self, session: Session) -> None:
-        """Know it no more, though its cookie may still be somewhere; until the box starts anew."""
+        """End it, though its cookie may still exist; forgotten when the box starts again."""
         now = time.time()
         still = {text: until for text, until in self._ended.items() if until > now}
         self._ended = {**still, session.text: session.until}
@@ -87,7 +87,7 @@ class Sessions:
         return self._signed("form", session.text, "")
 
     def is_form(self, session: Session, said: str) -> bool:
-        """Whether it does."""
+        """Whether a form's text proves that it is this session's."""
         return _same(said, self.form(session))
 
     def _signed(self, what: str, text: str, proof: str) -> str:

@@ -51,7 +51,7 @@ def _read(path: Path) -> Mapping[str, str]:
 
 
 def languages() -> list[str]:
-    """Those that there are files for."""
+    """The languages with a file."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 

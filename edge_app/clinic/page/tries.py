@@ -1,4 +1,4 @@
-"""How often somebody may be wrong: each failure makes the next try wait."""
+"""Failed logins: each failure delays the next try."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from typing import Final
 
 FREE: Final = 5
-"""Failures after which tries have to wait."""
+"""From this number of failures on, tries have to wait."""
 
 FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 300.0
 FORGOTTEN: Final = 3600.0
-"""Seconds after the last failure when it is as if there had been none."""
+"""Seconds after the last failure when all failures are forgotten."""
 
 MAX_KEYS: Final = 4096
 """Keys that are remembered; the one that failed longest ago is forgotten first."""

@@ -117,7 +117,7 @@ class Form:
             raise UploadError(400, "error.damaged-form") from None
 
     async def read(self, chunks: AsyncIterator[bytes], room: Callable[[int], None]) -> None:
-        """Take all of it.
+        """Read the whole form.
 
         Args:
             chunks: of the request's body.
@@ -154,7 +154,7 @@ class Form:
             raise SpoolError(f"{self.folder}: cannot be written: {error.strerror}") from None
 
     def close(self) -> None:
-        """Remove what nobody has taken."""
+        """Remove files that nobody has taken."""
         if self._open:
             os.close(self._open[2])
         for path in [each.path for each in self.files] + ([self._open[1]] if self._open else []):

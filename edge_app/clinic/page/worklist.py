@@ -60,7 +60,7 @@ ORDERS: Final[Mapping[str, Order]] = {
 
 
 class Question(NamedTuple):
-    """What somebody wants to see.
+    """A filter, an order and a page of the list.
 
     Attributes:
         state: one of `STATES`, or empty for all.
@@ -118,7 +118,7 @@ class Worklist:
         self._counted_until = 0.0
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the connection."""
         with self._lock:
             self._connection.close()
 
@@ -172,7 +172,7 @@ class Worklist:
         return {row["id"]: row["answer"] for row in found}
 
     def image(self, number: int) -> sqlite3.Row | None:
-        """All that is known of an image."""
+        """An image's row."""
         if not 0 < number < 1 << 62:
             return None
         found = self.rows("SELECT * FROM image WHERE id = ?", number)
