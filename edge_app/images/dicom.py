@@ -35,8 +35,8 @@ from edge_app.core.shortage import blamed
 from edge_app.images.dicom_file import DicomFile, parse
 from edge_app.images.dicom_kind import (
     known_modality,
-    pixel_aspect,
     photometric_interpretation,
+    pixel_aspect,
     require_radiograph,
     sop_class,
 )
