@@ -174,7 +174,7 @@ def _notes_of_tones(image: Image.Image, data: bytes) -> list[str]:
     return [f"says {each}, {BY_VIEWERS}" for each in said]
 
 
-def _left_of_bmp(image: Image.Image, data: bytes) -> list[str]:
+def _left_of_bmp(image: Any, data: bytes) -> list[str]:
     """A line where a row or more is left behind a BMP's picture, as of a height that is damaged.
 
     The last header's kind, of 124 bytes, may have a colour profile there.
