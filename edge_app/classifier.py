@@ -245,6 +245,11 @@ class Classifier:
         for about in (_aspect_changed, _small):
             if said := about(image.facts["width"], image.facts["height"], self.spec):
                 warnings.append(said)
+        if self.spec.resize != STRETCH and (aspect := image.facts.get("pixel_aspect")):
+            warnings.append(
+                f"has pixels {aspect:g} times as high as wide, and the network, which keeps "
+                "proportions, sees them square: resample it first"
+            )
         blank = _is_blank(resized, check)
         if check and check.reason and not blank:
             warnings.append(f"{check.reason}; its scores mean nothing")

@@ -36,6 +36,7 @@ from edge_app.images.dicom_file import DicomFile, parse
 from edge_app.images.dicom_kind import (
     known_modality,
     photometric_interpretation,
+    pixel_aspect,
     require_radiograph,
     sop_class,
 )
@@ -149,6 +150,8 @@ def _shown(file: DicomFile, samples: Samples, notes: list[str]) -> Radiograph:
         "modality": known_modality(header),
         "sop_class": sop_class(header),
     }
+    if aspect := pixel_aspect(header):
+        facts["pixel_aspect"] = aspect
     return Radiograph(looked_up(grays, samples.words), facts, tuple(notes))
 
 

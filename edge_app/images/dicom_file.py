@@ -34,7 +34,8 @@ C.7.6.16.2.10); no more than one frame is read."""
 
 KEYWORDS = (
     *("SOPClassUID", "Modality", "PresentationIntentType", "BodyPartExamined", "ViewPosition"),
-    *("PatientOrientation",),
+    *("PatientOrientation", "PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"),
+    *("NominalScannedPixelSpacing",),
     *("SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation", "NumberOfFrames"),
     *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit", "RescaleSlope", "RescaleIntercept"),

@@ -53,6 +53,15 @@ UPRIGHT = ("L", "F")
 """Where the rows and the columns of a frontal radiograph lead as it is read: to the patient's left,
 and to the feet (PS3.3 C.7.6.1.1.1)."""
 
+HEIGHT_AND_WIDTH = (
+    *("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"),
+    "NominalScannedPixelSpacing",
+)
+SQUARE = 1.02
+NO_PIXEL = 10
+"""A pixel's longer side over its shorter one: up to the first it counts as square, and from the
+second on the file means something else."""
+
 LATERAL = ("LL", "RL", "LLD", "RLD", "LAT", "LATERAL")
 
 REQUIRED = (
@@ -148,6 +157,19 @@ def _compare_orientation(header: Values, notes: list[str]) -> None:
             f"says that its rows and columns lead to {shown}, not to L and F: mirrored, turned or "
             "no frontal view; it is scored as it is stored"
         )
+
+
+def pixel_aspect(header: Values) -> float | None:
+    """The height of a pixel over its width, where the file says that they differ noticeably.
+
+    PS3.3 C.7.6.3.1.7 and 10.7.1: each attribute has the distance down first.
+    """
+    for keyword in HEIGHT_AND_WIDTH:
+        down, across = [*header.numbers(keyword), None, None][:2]
+        if down and across and min(down, across) > 0:
+            longer = max(down, across) / min(down, across)
+            return round(down / across, 3) if SQUARE < longer < NO_PIXEL else None
+    return None
 
 
 def _is_shuttered(header: Values) -> bool:

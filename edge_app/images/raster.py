@@ -47,6 +47,7 @@ TIFF_COLOUR_MAP = 320
 TIFF_ROWS_PER_STRIP = 278
 TIFF_TILE_WIDTH, TIFF_TILE_HEIGHT = 322, 323
 WHITE_IS_ZERO = 0
+BMP_HEADER, LARGEST_BMP_HEADER = 14, 124
 DEEP_BITS = 16
 
 TURNS = {
@@ -140,6 +141,7 @@ def _loaded(image: Image.Image, notes: list[str], data: bytes) -> Radiograph:
         raise ImageError("is 16-bit colour with a transparent one: save it as 16-bit gray")
     stored_as = (getattr(image, "tag_v2", None) or {}).get(EXIF_ORIENTATION)  # gone once loaded
     source = getattr(image, "fp", None)  # gone once loaded, too
+    notes += _left_of_bmp(image, data) if image.format == "BMP" else []
     image.load()
     _widen_colour_map(image)
     notes += _notes_of_tones(image, data)
@@ -170,6 +172,23 @@ def _notes_of_tones(image: Image.Image, data: bytes) -> list[str]:
         if tones := png.other_tones(data):
             said.append(f"that its grays are {tones} (cICP)")
     return [f"says {each}, {BY_VIEWERS}" for each in said]
+
+
+def _left_of_bmp(image: Any, data: bytes) -> list[str]:
+    """A line where a row or more is left behind a BMP's picture, as of a height that is damaged.
+
+    The last header's kind, of 124 bytes, may have a colour profile there.
+    """
+    (decoder, _, start, how), *_ = image.tile
+    if decoder != "raw" or data[BMP_HEADER] == LARGEST_BMP_HEADER:
+        return []
+    row, left = how[1], data[start + how[1] * image.height :]
+    if len(left) < row or not left.strip(b"\0"):
+        return []
+    return [
+        f"has {len(left)} bytes more than its rows and columns take: they may be wrong, and a part "
+        "of the picture missing"
+    ]
 
 
 def _notes_of(colours: Any, is_gray: bool) -> list[str]:

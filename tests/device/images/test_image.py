@@ -759,6 +759,19 @@ def test_each_fault_is_named() -> None:
     assert "truncated" in refusal(LOSSLESS["BMP gray"][:-50])
 
 
+@pytest.mark.parametrize("name", ["BMP gray", "BMP RGB"])
+def test_a_bmp_whose_height_leaves_rows_out_is_told(name: str) -> None:
+    """No checksum covers it; what stands behind the picture shows it."""
+    data = LOSSLESS[name]
+    height = PICTURE.shape[0]
+    fewer = data[:22] + struct.pack("<i", height - 10) + data[26:]
+    (line,) = read(fewer).warnings
+    assert line.endswith(
+        "than its rows and columns take: they may be wrong, and a part of the picture missing"
+    )
+    assert read(data + bytes(1000)).warnings == read(data + b"end").warnings == ()
+
+
 # Sizes
 
 

@@ -20,10 +20,12 @@ from edge_app.classifier import Classifier
 from edge_app.core.errors import DatasetError
 from edge_app.evaluation.report import read as read_report
 from edge_app.images.phantom import synthetic_radiograph
+from edge_app.images.read import read_image
 from edge_app.model.input_check import UNCHECKED
 from edge_app.model.model_file import read
 
 from ..conftest import Run
+from ..pictures import dicom
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -150,6 +152,30 @@ def test_its_warning_about_a_long_picture_is_of_what_is_done_with_it(run: Run, w
     assert "stretched to a square" in warnings["one-label"]
     assert warnings["three-exclusive"] == UNCHECKED
     assert "middle part alone" in warnings["forty-labels"]
+
+
+@pytest.mark.parametrize(
+    ("stated", "warned"),
+    [
+        ({"PixelAspectRatio": ["2", "1"]}, True),
+        ({"PixelSpacing": ["0.28", "0.14"]}, True),
+        ({"ImagerPixelSpacing": ["0.14", "0.07"]}, True),
+        ({"PixelSpacing": ["0.14", "0.14"]}, False),
+        ({"PixelAspectRatio": ["1000", "1"]}, False),
+        ({}, False),
+    ],
+)
+def test_pixels_that_are_not_square_are_told_by_a_network_that_keeps_proportions(
+    stated: dict[str, list[str]], warned: bool
+) -> None:
+    """One that stretches sees the same of a picture, whatever its pixels are."""
+    half = np.asarray(Image.fromarray(synthetic_radiograph(128)).resize((128, 64)))
+    pytest.importorskip("pydicom", reason="the dicom extra is not installed")
+    image = read_image(io.BytesIO(dicom(half, 8, **stated)))
+    for name, keeps in (("one-label", False), ("three-exclusive", True), ("forty-labels", True)):
+        found = Classifier(read(MODELS / f"{name}.tflite")).classify(image).warnings
+        told = [each for each in found if each.startswith("has pixels 2 times as high as wide")]
+        assert len(told) == (warned and keeps)
 
 
 def test_it_is_verified_and_inspected(run: Run, case: Case) -> None:
