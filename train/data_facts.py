@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from edge_app.core.plain_text import printable
 from edge_app.evaluation.splits import NO_PATIENTS
 from train.cache import Cached
+from train.data_types import DataFacts, FurtherFacts, ImageFacts
 
 
-def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
+def dataset_facts(cached: Cached, split: str) -> ImageFacts:
     """Name, digest, counts and notes of a split's images."""
-    facts: dict[str, Any] = {
+    facts: ImageFacts = {
         "name": cached.name,
         "split": split,
         "digest": cached.digest,
@@ -19,18 +18,22 @@ def dataset_facts(cached: Cached, split: str) -> dict[str, Any]:
         "patients": int(cached.table["patient"].nunique()),
     }
     notes = [*([] if cached.tells_patients else [NO_PATIENTS]), *cached.notes]
-    return facts | {"notes": notes} if notes else facts
+    return {**facts, "notes": notes} if notes else facts
 
 
-def further_facts(training: Cached) -> dict[str, Any]:
+def further_facts(training: Cached) -> DataFacts:
     """What is said of data sets that only train, see `datasets.joined`; empty without any.
 
     `own` is the digest of the other training images, whose data set also validates and tests.
     """
     parts = [(each, training.of_data_set(i)) for i, each in enumerate(training.further, 1)]
-    found = [
+    found: list[FurtherFacts] = [
         {
-            **each._asdict(),
+            "name": each.name,
+            "origin": each.origin,
+            "apart": each.apart,
+            "unlabelled": each.unlabelled,
+            "tells_patients": each.tells_patients,
             "images": len(part),
             "patients": int(part.table["patient"].nunique()),
             "digest": part.digest,

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
 import keras
 from rich.console import Console
@@ -34,6 +34,7 @@ from train.cache import Cached
 from train.calibrate import DEFAULT_POINT, MIN_IMAGES, fitted, operating_points
 from train.console import say
 from train.data_facts import dataset_facts, further_facts, shared_files
+from train.data_types import DataFacts, StartedFrom
 from train.datasets import joined
 from train.datasets.dataset import UNLABELLED
 from train.errors import DatasetError, RunError
@@ -129,9 +130,9 @@ def train(
 
 def _training_facts(
     recipe: Recipe, training: Cached, validation: Cached, teachers: Teachers | None
-) -> dict[str, Any]:
+) -> DataFacts:
     """The facts of the data and of the teachers, for the run's configuration."""
-    facts: dict[str, Any] = {
+    facts: DataFacts = {
         "train": dataset_facts(training, "train"),
         "validation": dataset_facts(validation, "validation"),
         **further_facts(training),
@@ -170,7 +171,7 @@ def _say_missing_thresholds(run: Path, labels: LabelSet, console: Console) -> No
         )
 
 
-def _auxiliary_facts(recipe: Recipe, training: Cached) -> dict[str, Any]:
+def _auxiliary_facts(recipe: Recipe, training: Cached) -> DataFacts:
     """The auxiliary targets that the data have, where the recipe uses more than these."""
     names = auxiliary_names(recipe, training.table)
     if not recipe.auxiliary or len(names) == len(AUXILIARY):
@@ -190,7 +191,7 @@ def _say_missing_auxiliary(recipe: Recipe, training: Cached, console: Console) -
         )
 
 
-def _started_from(source: Source | None, cached: Cached) -> dict[str, Any] | None:
+def _started_from(source: Source | None, cached: Cached) -> StartedFrom | None:
     """What a run's configuration says of the network it starts from.
 
     Raises:
@@ -255,8 +256,9 @@ def refit(
     require_trainable(recipe, training, None)
     training_targets(recipe, training, teachers.scores_of(training) if teachers else None)
     renewed = ("auxiliary", "own", "further")
-    facts = {
-        **{key: value for key, value in before.items() if key not in renewed},
+    kept = {key: value for key, value in before.items() if key not in renewed}
+    facts: DataFacts = {
+        **cast("DataFacts", kept),
         "train": dataset_facts(training, FINAL_SPLIT),
         **further_facts(training),
         "refit_of": hashlib.sha256((validated / run_config.FILE).read_bytes()).hexdigest(),
@@ -288,7 +290,7 @@ def _locked(run: Path) -> Iterator[None]:
 
 
 def _write_or_check_config(
-    run: Path, recipe: Recipe, facts: dict[str, Any], precision: str, labels: LabelSet
+    run: Path, recipe: Recipe, facts: DataFacts, precision: str, labels: LabelSet
 ) -> None:
     """Write `config.json`, or refuse to resume a run with another configuration.
 

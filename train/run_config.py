@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from train.data_types import DataFacts
 from train.errors import RunError
 from train.labels import OF_NIH, LabelSet
 from train.recipes import Recipe
@@ -30,9 +31,9 @@ class RunConfig:
     labels: LabelSet
 
     @property
-    def dataset(self) -> dict[str, Any]:
+    def dataset(self) -> DataFacts:
         """Facts of the data, the teachers and the network that training started from."""
-        facts: dict[str, Any] = self.content["dataset"]
+        facts: DataFacts = self.content["dataset"]
         return facts
 
     @classmethod

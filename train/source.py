@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Final
 
 import keras
 
 from edge_app.evaluation.label_names import listed
 from train.cache import Cached
+from train.data_types import DataFacts, Known, StartedFrom, StartFacts
 from train.datasets.joined import SOURCE
 from train.errors import RunError
 from train.labels import LabelSet
@@ -17,8 +18,6 @@ from train.recipes import Recipe
 
 HEAD: Final = "map"
 """The layer whose output channels are the labels."""
-
-Known = Literal["seen", "not seen", "not known"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Source:
     network: keras.Model
     recipe: Recipe
     labels: LabelSet
-    facts: dict[str, Any]
+    facts: StartFacts
 
     @property
     def keeps_head(self) -> bool:
@@ -77,7 +76,7 @@ class Source:
         return found if learned_alone(dataset) else _doubted(found)
 
 
-def learned_alone(dataset: Mapping[str, Any]) -> bool:
+def learned_alone(dataset: DataFacts) -> bool:
     """Whether neither a network's teachers nor its source may know other patients.
 
     Args:
@@ -93,9 +92,7 @@ def _doubted(known: Mapping[str, Known]) -> dict[str, Known]:
     return {each: "seen" if said == "seen" else "not known" for each, said in known.items()}
 
 
-def known_patients(
-    dataset: Mapping[str, Any], cached: Cached, share: float = 1.0
-) -> dict[str, Known]:
+def known_patients(dataset: DataFacts, cached: Cached, share: float = 1.0) -> dict[str, Known]:
     """Whether a network was trained on a data set's validation and test patients; see `knows`.
 
     Args:
@@ -105,7 +102,11 @@ def known_patients(
     """
     if "further" in dataset:
         return _knows_with_further(dataset, cached, share)
-    trained = dataset.get("train", {}).get("digest")
+    return _known_by(dataset.get("train", {}).get("digest", ""), cached, share)
+
+
+def _known_by(trained: str, cached: Cached, share: float) -> dict[str, Known]:
+    """`known_patients` by the digest of all training images; empty where that is not stated."""
     training = cached.split("train")
     known: dict[str, dict[str, Known]] = {
         training.digest: {"validation": "not seen", "test": "not seen"},
@@ -116,20 +117,18 @@ def known_patients(
     return known.get(trained, {"validation": "not known", "test": "not known"})
 
 
-def _knows_with_further(
-    dataset: Mapping[str, Any], cached: Cached, share: float
-) -> dict[str, Known]:
+def _knows_with_further(dataset: DataFacts, cached: Cached, share: float) -> dict[str, Known]:
     """`known_patients` of a network trained on a list of data sets, by the images of the first."""
     if dataset.get("validation", {}).get("digest") != cached.split("validation").digest:
         return {"validation": "not known", "test": "not known"}
     own = cached.of_data_set(0) if SOURCE in cached.table else cached
-    found = known_patients({"train": {"digest": dataset.get("own")}}, own, share)
+    found = _known_by(dataset.get("own", ""), own, share)
     if "refit_of" in dataset:
         found["validation"] = "seen"
     return found if all(each["apart"] for each in dataset["further"]) else _doubted(found)
 
 
-def describe(started_from: Mapping[str, Any]) -> str:
+def describe(started_from: StartedFrom) -> str:
     """A run's `started_from` in a sentence or two, for a terminal and a card."""
     dataset = started_from["dataset"]
     trained = dataset.get("train", {})

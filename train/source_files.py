@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
+from train.data_types import StartFacts
 from train.errors import RunError
 from train.finished_run import open_run
 from train.source import Source
@@ -26,7 +27,7 @@ def open_source(name: str) -> Source:
         RunError: it is none of these, or damaged.
     """
     run = open_run(_folder(name))
-    facts = {
+    facts: StartFacts = {
         "name": run.folder.resolve().name,
         "network": run.recipe.network,
         "sha256": hashlib.sha256((run.folder / NETWORK_FILE).read_bytes()).hexdigest(),

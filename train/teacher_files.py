@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,7 @@ from edge_app.pipeline.route import score_all, unbroken
 from train import published
 from train.cache import Cached
 from train.console import console, say
+from train.data_types import DataFacts
 from train.datasets.dataset import UNLABELLED
 from train.datasets.registry import load
 from train.errors import DatasetError, RunError
@@ -278,7 +279,7 @@ def _in_our_order(scores: NDArray[Any], known: list[int | None]) -> Floats:
     return ours
 
 
-def _stated(facts: Mapping[str, Any]) -> str:
+def _stated(facts: DataFacts) -> str:
     """What a run or a model file was trained on, in words; empty if it does not say."""
     trained = facts.get("train")
     if not trained:
@@ -290,7 +291,7 @@ def _stated(facts: Mapping[str, Any]) -> str:
     return words + (f", and from teachers trained on {'; '.join(taught)}" if taught else "")
 
 
-def _validated(facts: Mapping[str, Any], share: float) -> Validated | None:
+def _validated(facts: DataFacts, share: float) -> Validated | None:
     if "validation" not in facts:
         return None
     digest = None if "refit_of" in facts else facts["validation"]["digest"]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from train.cache import Cached
+from train.data_types import DataFacts
 from train.datasets.joined import SOURCE
 from train.errors import DatasetError, RunError
 from train.source import known_patients
@@ -34,7 +35,7 @@ class Validated:
     data: str
     digest: str | None
     alone: bool
-    facts: Mapping[str, Any]
+    facts: DataFacts
     share: float = 1.0
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -115,7 +115,9 @@ def runtime_facts(classifier: Classifier) -> dict[str, Any]:
     }
 
 
-def build_report(classifier: Classifier, evaluated: Evaluated, dataset: dict[str, Any]) -> Report:
+def build_report(
+    classifier: Classifier, evaluated: Evaluated, dataset: Mapping[str, Any]
+) -> Report:
     """The report of a model file's answers, at the manifest's calibration and thresholds."""
     manifest = classifier.model.manifest
     return report.build(

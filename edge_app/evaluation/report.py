@@ -143,7 +143,7 @@ def build(
     labels: Labels,
     head: Head = "independent",
     model: Facts,
-    dataset: Facts,
+    dataset: Mapping[str, Any],
     runtime: Facts,
     calibration: Mapping[str, Any],
     operating_points: Mapping[str, Any],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from edge_app.core.console import complain
 from edge_app.core.errors import EXIT_DONE, EXIT_GATE, EXIT_INPUT, DatasetError, OutputError
 from edge_app.core.files import write_whole
+from edge_app.core.plain_text import plain
+from edge_app.evaluation.demographics import age_in_years
 from edge_app.evaluation.labelled import facts
 from edge_app.evaluation.report import read as read_report
 from edge_app.model.model_file import locate, read
@@ -75,6 +78,11 @@ def _members(table: Path, labelled: LabelledSet) -> dict[str, Any]:
         )
     if absent:
         complain(f"{table}: {absent} of {len(labelled.images)} images are not in it: in no group")
+    ages = [about.get(str(image), {}).get("age", "") for image in labelled.images]
+    unread = [age for age in ages if age and math.isnan(age_in_years(age))]
+    if unread:
+        first = plain(unread[0][:40])
+        complain(f"{table}: {len(unread)} ages are not known, first {first}: in no age band")
     return groups(about, labelled.images)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_app.core.errors import DatasetError, ReportError
+from edge_app.evaluation.demographics import age_in_years, plain_sex, plain_view
 from edge_app.evaluation.report import Report
 from edge_app.model.labels import Labels
 from edge_app.model.model_file import ModelFile
@@ -113,19 +114,11 @@ def groups(about: Mapping[str, Mapping[str, str]], images: NDArray[np.str_]) -> 
     """
     facts = [about.get(str(image), {}) for image in images]
     found: dict[str, dict[str, Bools]] = {}
-    for kind in ("sex", "view"):
-        values = np.array([each.get(kind, "") for each in facts])
+    for kind, plain in (("sex", plain_sex), ("view", plain_view)):
+        values = np.array([plain(each.get(kind, "")) for each in facts])
         if any(values):
             found[kind] = {str(name): values == name for name in np.unique(values[values != ""])}
-    ages = np.array([_age(each.get("age", "")) for each in facts])
+    ages = np.array([age_in_years(each.get("age", "")) for each in facts])
     if np.isfinite(ages).any():
         found["age"] = {name: (ages >= low) & (ages < high) for name, (low, high) in AGES.items()}
     return found
-
-
-def _age(text: str) -> float:
-    """Years, as ``52``, ``052Y`` or ``52.5`` say them; NaN for anything else."""
-    try:
-        return float(text.strip().rstrip("Yy"))
-    except ValueError:
-        return float("nan")

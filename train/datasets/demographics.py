@@ -1,24 +1,10 @@
-"""Age, sex and view in one notation, whatever a data set's own."""
+"""A data set's table with age, sex and view in one notation."""
 
 from __future__ import annotations
 
-import re
-from typing import Final
-
-import numpy as np
 import pandas as pd
 
-UNITS: Final = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
-"""Years of each unit that DICOM's age string (PS3.5, value representation AS) ends in."""
-
-AGE: Final = re.compile(r"(\d{1,3}(?:\.\d+)?)\s*([YMWD]?)(?:EARS?|R?S)?")
-SEXES: Final = {"M": "M", "MALE": "M", "F": "F", "FEMALE": "F"}
-
-
-def age_in_years(text: str) -> float:
-    """An age such as ``58``, ``058Y``, ``018M`` or ``58 years``; NaN where it is none."""
-    found = AGE.fullmatch(text.strip().upper())
-    return float(found[1]) * UNITS[found[2] or "Y"] if found else np.nan
+from edge_app.evaluation.demographics import age_in_years, plain_sex, plain_view
 
 
 def with_plain_demographics(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -39,8 +25,7 @@ def with_plain_demographics(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str
             )
         table = table.assign(age=ages)
     if "sex" in table:
-        letters = table["sex"].astype(str).str.strip()
-        table = table.assign(sex=letters.str.upper().map(SEXES).fillna(letters))
+        table = table.assign(sex=table["sex"].astype(str).map(plain_sex))
     if "view" in table:
-        table = table.assign(view=table["view"].astype(str).str.strip().str.upper())
+        table = table.assign(view=table["view"].astype(str).map(plain_view))
     return table, notes

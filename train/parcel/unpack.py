@@ -68,9 +68,11 @@ def _open(config: RunConfig, run: Path, cached: Cached) -> str:
     training, validation = training_images(recipe, cached, "train"), cached.split("validation")
     if recipe.patients < 1.0:
         training = training.of_patients(recipe.patients)
-    for part, name in ((training, "train"), (validation, "validation")):
-        if facts[name]["digest"] != part.digest:
-            raise RunError(f"{run.stem}: its {name} pictures are not those of this data set")
+    for part, stated in ((training, facts["train"]), (validation, facts["validation"])):
+        if stated["digest"] != part.digest:
+            raise RunError(
+                f"{run.stem}: its {stated['split']} pictures are not those of this data set"
+            )
     history = pd.read_csv(run / "history.csv")
     labels, auxiliary = cached.labels, facts.get("auxiliary", AUXILIARY)
     model = build(replace(recipe, imagenet=False), labels)

@@ -364,6 +364,25 @@ def test_groups_are_told_where_ten_patients_are_in_them() -> None:
     assert counts["sex", "F"] == 450
 
 
+def test_a_group_has_all_its_people_however_a_table_writes_them() -> None:
+    images = np.array([f"{i}" for i in range(6)])
+    sexes = ("M", "male", "m", "F", "Female", "f")
+    ages = ("018M", "006 M", "58 years", "045Y", "45", "unknown")
+    about = {
+        str(image): {"sex": sex, "age": age, "view": view}
+        for image, sex, age, view in zip(images, sexes, ages, ("PA", "pa", "AP") * 2, strict=True)
+    }
+    counts = {
+        kind: {name: int(inside.sum()) for name, inside in named.items()}
+        for kind, named in groups(about, images).items()
+    }
+    assert counts == {
+        "sex": {"F": 3, "M": 3},
+        "view": {"AP": 2, "PA": 4},
+        "age": {"under 40": 2, "40 to 59": 3, "60 and over": 0},
+    }
+
+
 def test_one_target_at_a_time_and_none_that_cannot_be() -> None:
     assert target(None, None, None, None) == ONE_IN_TEN
     with pytest.raises(UsageError, match="--sensitivity and --cost-ratio exclude each other"):

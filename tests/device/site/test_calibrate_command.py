@@ -111,11 +111,12 @@ def test_groups_that_nobody_is_in_are_no_silence(
 
 def test_images_that_are_in_no_group_are_counted(run: Run, tmp_path: Path) -> None:
     subgroups, out = tmp_path / "people.csv", tmp_path / "site.json"
-    lines = [f"{image},none,F" for image in evaluated().images[:1100]]
-    subgroups.write_text("\n".join(["image,labels,sex", *lines]))
+    lines = [f"{image},none,F,{40 + i}" for i, image in enumerate(evaluated().images[:1100])]
+    subgroups.write_text("\n".join(["image,labels,sex,age", *lines]))
     done = run("calibrate", written(tmp_path), *CNN28, "--out", out, "--subgroups", subgroups)
     assert done.returncode == 0
     assert "100 of 1200 images are not in it" in done.stderr
+    assert "140 ages are not known, first 1000: in no age band" in done.stderr
 
 
 def test_evaluate_at_a_site_says_so(run: Run, tmp_path: Path, picture: Path) -> None:
