@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -108,6 +109,13 @@ def test_two_ways_to_write_a_patient_are_told(tmp_path: Path, one: str, other: s
     (note,) = load(folder_of(tmp_path, text), NIH).notes
     assert f"{one} and {other}" in note or f"{other} and {one}" in note
     assert "count as two: where they are one, write one name" in note
+
+
+def test_a_long_name_of_a_patient_takes_no_long_time(tmp_path: Path) -> None:
+    text = f"image,labels,patient\na.png,Mass,{'0' * 20_000}x\nb.png,Mass,0\n"
+    began = time.process_time()
+    assert load(folder_of(tmp_path, text), NIH).notes == []
+    assert time.process_time() - began < 5
 
 
 def test_patients_of_other_names_are_not_doubted(tmp_path: Path) -> None:
