@@ -124,9 +124,12 @@ def test_patients_of_other_names_are_not_doubted(tmp_path: Path) -> None:
 
 
 def test_it_is_told_that_an_image_counts_as_normal_despite_another_finding(tmp_path: Path) -> None:
-    text = "image,Mass,Cavity,Normal\na.png,1,1,0\nb.png,0,1,0\nc.png,0,0,1\nd.png,0,0,0\n"
-    folder = folder_of(tmp_path, text, ("a.png", "b.png", "c.png", "d.png"))
-    (note,) = load(folder, Labels([Label("Mass")])).notes
+    text = (
+        "image,Mass,Cavity,Normal\na.png,1,1,0\nb.png,0,1,0\nc.png,0,0,1\nd.png,0,0,0\n"
+        "unlabelled.png,,1,0\nmissing.png,0,1,0\n"
+    )
+    folder = folder_of(tmp_path, text, ("a.png", "b.png", "c.png", "d.png", "unlabelled.png"))
+    _, note = load(folder, Labels([Label("Mass")])).notes
     assert "set aside: Cavity, Normal; 1 images bear nothing but these, and count as normal" in note
     known = Labels([Label("Mass"), Label("Normal", NORMAL)])
     assert not any("count as normal" in note for note in load(folder, known).notes)
