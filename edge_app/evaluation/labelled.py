@@ -13,7 +13,7 @@ both read them here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -194,7 +194,7 @@ def load_table(
         notes=([] if table.tells("split") else lists.notes)
         + _without_files(left_out)
         + (alike(row.patient for row in rows) if table.tells("patient") else [])
-        + _set_aside(table, labels)
+        + _set_aside(table, labels, {image.name for image in images})
         + denied([image.targets for image in images], labels),
     )
 
@@ -263,13 +263,13 @@ def _require_inside(table: Table) -> None:
             )
 
 
-def _set_aside(table: Table, labels: Labels) -> list[str]:
+def _set_aside(table: Table, labels: Labels, used: Set[str]) -> list[str]:
     others = [name for name in table.columns if channel_of(name, labels) is None]
     if not others:
         return []
     said = f"columns of 0 and 1 that are none of the labels are set aside: {listed(others)}"
     ill = {name for name in others if plain_name(name) not in NORMAL_NAMES}
-    bare = (set(row.present or ()) for row in table.rows)
+    bare = (set(row.present or ()) for row in table.rows if row.name in used)
     count = sum(bool(names & ill) and names <= set(others) for names in bare)
     if count and labels.normal is None:
         said += f"; {count} images bear nothing but these, and count as normal"

@@ -24,7 +24,7 @@ NO_PATIENTS: Final = (
 NOBODY: Final = frozenset(("", "nan", "NaN", "NA", "N/A", "<NA>", "NaT", "None", "null", "NULL"))
 """What programs write for a missing value, where a patient should stand."""
 
-NUMBER: Final = re.compile(r"0*(\d+)(\.0)?")
+NUMBER: Final = re.compile(r"(\d+)(\.0)?")
 
 
 def plain_patient(patient: str) -> str:
@@ -32,7 +32,7 @@ def plain_patient(patient: str) -> str:
     before a number, and ``.0`` behind it."""
     folded = unicodedata.normalize("NFKC", patient).casefold()
     number = NUMBER.fullmatch(folded)
-    return number[1] if number else folded
+    return number[1].lstrip("0") or "0" if number else folded
 
 
 def alike(patients: Iterable[str]) -> list[str]:

@@ -318,7 +318,7 @@ def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
     bits_in_use = int(np.bitwise_or.reduce(words, axis=None))
     if not bits_in_use & ~(form.mask | form.overlay_bits):
         if cut_signs and bits_in_use >> form.high & 1:
-            _require_signs(words, form)
+            _require_signs(words, form, padding)
         return
     if form.signed and not form.shift and form.allocated == 8 * words.itemsize:
         signed = words.view(f"i{words.itemsize}")
@@ -339,7 +339,7 @@ def require_within(samples: Samples, padding: NDArray[np.bool_] | None) -> None:
     if (used & extended).any():
         beyond |= used & negative & ~extended
     elif cut_signs and (used & negative).any():
-        _require_signs(words, form)
+        _require_signs(words, form, padding)
     if beyond.any():
         _refuse_beyond(form)
 
@@ -348,22 +348,27 @@ def _refuse_beyond(form: Form) -> NoReturn:
     raise ImageError(f"holds values beyond its {form.stored} bits")
 
 
-def _require_signs(words: NDArray[Any], form: Form) -> None:
+def _require_signs(words: NDArray[Any], form: Form, padding: NDArray[np.bool_] | None) -> None:
     """Refuse samples whose highest bit is no sign, though they are said to be signed.
 
     Unused bits that are all 0 leave two readings: negative samples cut to Bits Stored, or samples
     too large for them.
     """
     rows = _first_rows(words)
-    unsigned = (rows.astype(np.int32) & form.mask) >> form.shift
-    if _steps(form.values()[rows]) > _steps(unsigned):
+    signed, unsigned = form.values()[rows], (rows.astype(np.int32) & form.mask) >> form.shift
+    shown = signed != form.lowest
+    if padding is not None:
+        shown &= ~padding[rows]
+    if _steps(signed, shown) > _steps(unsigned, shown):
         _refuse_beyond(form)
 
 
 def _require_no_signs(words: NDArray[Any]) -> None:
     """Refuse samples that are signed by their codestream, and in truth, but not by the header."""
     rows = _first_rows(words)
-    if _steps(rows) > _steps(rows.view(f"i{rows.itemsize}")):
+    signed = rows.view(f"i{rows.itemsize}")
+    shown = signed != np.iinfo(signed.dtype).min
+    if _steps(rows, shown) > _steps(signed, shown):
         raise ImageError(
             "has signed samples in its JPEG 2000 codestream, which its Pixel Representation calls "
             "unsigned: export it uncompressed"
@@ -375,9 +380,13 @@ def _first_rows(words: NDArray[Any]) -> NDArray[Any]:
     return words[: max(2, SAMPLE_PIXELS // max(1, words.shape[1]))]
 
 
-def _steps(values: NDArray[Any]) -> int:
-    """Between neighbours, summed: a picture read the wrong way has steps of the whole range."""
-    return int(np.abs(np.diff(values.astype(np.int32))).sum())
+def _steps(values: NDArray[Any], shown: NDArray[np.bool_]) -> int:
+    """Between neighbours, summed: a picture read the wrong way has steps of the whole range.
+
+    Padding, often the lowest value, is not shown: a step to it says nothing of the picture.
+    """
+    steps = np.abs(np.diff(values.astype(np.int32)))
+    return int(steps[shown[:, 1:] & shown[:, :-1]].sum())
 
 
 def is_read(syntax: str) -> bool:

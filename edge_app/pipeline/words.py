@@ -71,8 +71,9 @@ def promises(classifier: Classifier) -> Iterator[str]:
     flags = f"{named}: flags {percent(1 - point['specificity'])} of normal"
     misses = f"and misses {percent(1 - point['sensitivity'])} of the others"
     if test := point.get("test"):
+        others = "other" if "patients not known" in test["on"] else "other patients'"
         yield (
-            f"{flags} validation images {misses}; of other patients' images ({test['on']}) "
+            f"{flags} validation images {misses}; of {others} images ({test['on']}) "
             f"flags {_left(test['specificity'])} of normal ones and misses "
             f"{_left(test['sensitivity'])} of the others"
         )

@@ -15,6 +15,7 @@ from edge_app.core.errors import EdgeCxrError
 from edge_app.core.plain_text import cell, file_cell, is_utf8_stream, percent, rounded
 from edge_app.images.radiograph import Radiograph
 from edge_app.model.decisions import RAISED_MEANS, mark, marked
+from edge_app.model.overall import NONE_ABOVE, NONE_RAISED
 from edge_app.model.usual import of_normal, referred_to
 from edge_app.pipeline.words import answered_by, promises, right_above, seen_at
 
@@ -68,7 +69,8 @@ class TableWriter:
         lines += [f"  {line}" for line in rows(findings.ranked)]
         lines += [f"  {line}" for line in right_above(findings.ranked[: self.top])]
         if findings.heatmap:
-            bare = "" if findings.heatmap["findings"] else " (nothing is raised: no colours)"
+            why = NONE_ABOVE if self.by_label else NONE_RAISED
+            bare = "" if findings.heatmap["findings"] else f" ({why}: no colours)"
             lines.append(f"  heatmap: {findings.heatmap['file']}{bare}")
         self.out.write("\n".join(lines) + "\n\n")
 

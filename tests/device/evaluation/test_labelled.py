@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -110,15 +111,25 @@ def test_two_ways_to_write_a_patient_are_told(tmp_path: Path, one: str, other: s
     assert "count as two: where they are one, write one name" in note
 
 
+def test_a_long_name_of_a_patient_takes_no_long_time(tmp_path: Path) -> None:
+    text = f"image,labels,patient\na.png,Mass,{'0' * 20_000}x\nb.png,Mass,0\n"
+    began = time.process_time()
+    assert load(folder_of(tmp_path, text), NIH).notes == []
+    assert time.process_time() - began < 5
+
+
 def test_patients_of_other_names_are_not_doubted(tmp_path: Path) -> None:
     text = "image,labels,patient\na.png,Mass,1-12\nb.png,Mass,11-2\nc.png,Mass,112\n"
     assert load(folder_of(tmp_path, text, ("a.png", "b.png", "c.png")), NIH).notes == []
 
 
 def test_it_is_told_that_an_image_counts_as_normal_despite_another_finding(tmp_path: Path) -> None:
-    text = "image,Mass,Cavity,Normal\na.png,1,1,0\nb.png,0,1,0\nc.png,0,0,1\nd.png,0,0,0\n"
-    folder = folder_of(tmp_path, text, ("a.png", "b.png", "c.png", "d.png"))
-    (note,) = load(folder, Labels([Label("Mass")])).notes
+    text = (
+        "image,Mass,Cavity,Normal\na.png,1,1,0\nb.png,0,1,0\nc.png,0,0,1\nd.png,0,0,0\n"
+        "unlabelled.png,,1,0\nmissing.png,0,1,0\n"
+    )
+    folder = folder_of(tmp_path, text, ("a.png", "b.png", "c.png", "d.png", "unlabelled.png"))
+    _, note = load(folder, Labels([Label("Mass")])).notes
     assert "set aside: Cavity, Normal; 1 images bear nothing but these, and count as normal" in note
     known = Labels([Label("Mass"), Label("Normal", NORMAL)])
     assert not any("count as normal" in note for note in load(folder, known).notes)

@@ -373,6 +373,27 @@ def test_a_codestream_without_signs_that_is_called_signed_is_told(window: dict[s
     assert near(compressed(stored, 16, JPEG_2000, cut)) == ()
 
 
+@pytest.mark.parametrize("declared", [False, True])
+@pytest.mark.parametrize("bits", [12, 16])
+def test_padding_below_a_signed_picture_is_no_reason_to_refuse_it(
+    bits: int, declared: bool
+) -> None:
+    """As unsigned it would lie nearer to the picture."""
+    window = {"WindowCenter": "1024", "WindowWidth": "2048"}
+    stored = (WIDE << 3).astype(np.int16)
+    padding = -(1 << bits - 1) + (48 if declared else 0)
+    stored[:, :20] = stored[:30] = padding
+    values = window | ({"PixelPaddingValue": padding & 0xFFFF} if declared else {})
+    shown = read(written(stored, bits, **values)).pixels  # signs repeated in the unused bits
+    cut = stored.view(np.uint16) & (1 << bits) - 1
+    frame = wavelets(cut)  # by a codec that knows of no signs
+    for data in (
+        written(cut.view(np.int16), bits, **values),
+        compressed(stored, bits, JPEG_2000, frame, **values),
+    ):
+        np.testing.assert_array_equal(read(data).pixels, shown)
+
+
 def test_much_deep_colour_that_is_called_gray_is_refused_undecoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

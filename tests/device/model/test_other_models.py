@@ -127,6 +127,16 @@ def test_a_heatmap_is_drawn_or_refused_before_the_first_image(
     assert not maps.exists()
 
 
+def test_a_heatmap_without_colours_is_told_in_the_words_of_the_answer(
+    run: Run, picture: Path, tmp_path: Path
+) -> None:
+    one_label = MODELS / "one-label.tflite"
+    done = run("classify", "--heatmap", tmp_path, "--model", one_label, picture)
+    assert "\n  nothing is above its threshold\n" in done.stdout
+    assert ".png (nothing is above its threshold: no colours)\n" in done.stdout
+    assert "raised" not in done.stdout
+
+
 def test_a_heatmap_of_padded_input_peaks_inside_the_picture(
     run: Run, wide: Path, tmp_path: Path
 ) -> None:
