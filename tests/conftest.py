@@ -17,6 +17,7 @@ from PIL import Image
 from tests import markers, skipped
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow starts talking
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as train.start sets it, for the same numbers
 
 # A job in the background ignores Ctrl-C, and so would all that the tests start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
