@@ -66,15 +66,19 @@ class _Lean(ast.NodeTransformer):
             return _f_string(ast.literal_eval(node.func.value))
         return self.generic_visit(node)
 
+    def _visited(self, node: ast.AST) -> ast.AST:
+        found: ast.AST = self.visit(node)
+        return found
+
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         if isinstance(node.left, ast.Constant) and node.left.value == "":
-            return self.visit(node.right)  # type: ignore[no-any-return]
+            return self._visited(node.right)
         return self.generic_visit(node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
         values = [each for each in node.values if not _takes_whole_floats(each)]
         if len(values) == 1:
-            return self.visit(values[0])  # type: ignore[no-any-return]
+            return self._visited(values[0])
         node.values = values
         return self.generic_visit(node)
 

@@ -52,10 +52,13 @@ ImagesArgument = Annotated[
 TopOption = Annotated[int | None, typer.Option(min=1, help="Only the first N labels.")]
 RecursiveOption = Annotated[bool, typer.Option("--recursive", "-r", help="Enter subfolders.")]
 JsonLinesOption = Annotated[
-    bool, typer.Option("--json", help="JSON; one object a line for many: go by raised, not above.")
+    bool,
+    typer.Option(
+        "--json", help="JSON; one object a line for many. Go by raised; per label, by above."
+    ),
 ]
 CsvOption = Annotated[
-    bool, typer.Option("--csv", help="One CSV row an image: go by raised, not above.")
+    bool, typer.Option("--csv", help="One CSV row an image. Go by raised; per label, by above.")
 ]
 FilmOption = Annotated[
     bool, typer.Option("--film", help="They are photographs of films or screens.")

@@ -379,7 +379,10 @@ def test_what_is_kept_of_a_message_is_counted_and_no_more() -> None:
     """Of one that is too long that is its command set."""
     whys: list[str] = []
     association: Any = SimpleNamespace(dul=SimpleNamespace(abort=whys.append))
-    tell = lambda association, why: whys.append(why)  # noqa: E731
+
+    def tell(_of: Any, why: str) -> None:
+        whys.append(why)
+
     bounds = bounded.Bounds(2000, 10_000, 1, 1, tell, tell)
     messages = bounded.BoundedMessages(association, bounds)
     held = []
