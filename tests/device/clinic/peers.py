@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -22,8 +23,13 @@ SECONDS = 300
 
 
 def program(name: str, package: str) -> str:
-    """The path of a program; the test is skipped where it is not installed."""
-    found = shutil.which(name) or shutil.which(f"/usr/sbin/{name}")
+    """The path of a program; the test is skipped where it is not installed.
+
+    Those of this environment are left out: pynetdicom has a `storescu` of its own.
+    """
+    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    others = [each for each in folders if Path(each) != Path(sys.prefix, "bin")]
+    found = shutil.which(name, path=os.pathsep.join([*others, "/usr/sbin"]))
     if not found:
         pytest.skip(f"{name} is not installed: apt-get install {package}")
     return found
